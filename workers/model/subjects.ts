@@ -53,7 +53,9 @@ export function volumeKey(volumeId: string, host: string): string {
 export function token(name: string): string {
   if (name === '') throw new RangeError('a subject token needs at least one character');
   return Array.from(Buffer.from(name), (byte) =>
-    /[A-Za-z0-9-]/.test(String.fromCharCode(byte)) ? String.fromCharCode(byte) : `_${byte.toString(16).padStart(2, '0')}`,
+    /[A-Za-z0-9-]/.test(String.fromCharCode(byte))
+      ? String.fromCharCode(byte)
+      : `_${byte.toString(16).padStart(2, '0')}`,
   ).join('');
 }
 

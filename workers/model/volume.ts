@@ -10,9 +10,18 @@ export interface VolumeMarker {
   readonly indexId: string;
 }
 
-export type GateReason = 'WRONG_VOLUME' | 'WRONG_INDEX' | 'NO_MARKER' | 'READ_ONLY' | 'NO_SPACE' | 'PROBE_FAILED' | 'STOPPING';
+export type GateReason =
+  | 'WRONG_VOLUME'
+  | 'WRONG_INDEX'
+  | 'NO_MARKER'
+  | 'READ_ONLY'
+  | 'NO_SPACE'
+  | 'PROBE_FAILED'
+  | 'STOPPING';
 
-export type Gate = { readonly state: 'open' } | { readonly state: 'closed'; readonly reason: GateReason; readonly message: string };
+export type Gate =
+  | { readonly state: 'open' }
+  | { readonly state: 'closed'; readonly reason: GateReason; readonly message: string };
 
 /** The value of KV `volumes` under `<volume>.<host>`; older than its TTL it counts for nothing. */
 export interface VolumeAnnouncement {

@@ -227,6 +227,8 @@ export interface Context {
   readonly indexId: string;
   readonly host: string;
   readonly lane: Lane | 'removals';
+  /** Of a planned lane: the tier it serves. */
+  readonly laneTier: string | null;
   /** `<stream>:<sequence>` of the message in hand. */
   readonly messageId: string;
   /** 1 = first. */
@@ -283,7 +285,7 @@ export interface SweepIndex {
   rows(store: string, bucket: string, prefix: string): AsyncIterable<ObjectRow>;
   count(store: string, bucket: string, prefix: string): Promise<number>;
   sourceId(store: string, bucket: string): Promise<string | null>;
-  /** A sweep of the whole bucket ended: what was owed until `sinceMs` (database clock, from `now`) is paid. */
+  /** A sweep of the whole bucket ended: what was owed for it before the sweep began is paid. */
   paySweep(store: string, bucket: string): Promise<void>;
   /** Removals withheld by the guard of I5: shown, and waited upon. */
   flagRemovals(store: string, bucket: string, count: number): Promise<void>;

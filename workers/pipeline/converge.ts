@@ -1,0 +1,93 @@
+// Brings one object to its desired state: look, plan, apply, and look again until there is nothing to do.
+// An event only woke us; nothing in here reads it.
+import type { ObjectRef } from '../model/object-ref.ts';
+import type { ObjectRow } from '../model/object-row.ts';
+import { retry, type Verdict } from '../model/verdict.ts';
+import { growing } from './delays.ts';
+import { type Observed, observe } from './observe.ts';
+import { type Plan, planFor } from './plan.ts';
+import type { Change, Context, Ports } from './ports.ts';
+import { renderStep } from './render-step.ts';
+
+/** What one step of applying a plan came to. */
+export type Applied =
+  | { readonly kind: 'committed'; readonly row: ObjectRow }
+  /** Somebody else changed the row, or the object changed under us: what was seen is not true any more. */
+  | { readonly kind: 'look-again' }
+  | { readonly kind: 'ended'; readonly verdict: Verdict };
+
+export interface Conclusion {
+  readonly verdict: Verdict;
+  /** The row as last observed or committed. */
+  readonly row: ObjectRow | null;
+  /** This handling changed the row: its outcome is ours to tell. */
+  readonly committed: boolean;
+}
+
+const ROUNDS = 5;
+
+/** `look` is an argument only so that the simulation can prove what breaks when its order is turned round. */
+export async function converge(ref: ObjectRef, ports: Ports, ctx: Context, look = observe): Promise<Conclusion> {
+  let committed = false;
+  let row: ObjectRow | null = null;
+  for (let round = 0; round < ROUNDS; round++) {
+    const observed = await look(ref, ports);
+    row = observed.row;
+    await ctx.reached('looked');
+    const plan = planFor(observed, ctx.wanted, { decoders: ports.renderers.decoders, nowMs: ctx.now() });
+    if (plan.kind === 'nothing') return { verdict: { kind: 'settled' }, row, committed };
+    const applied = await apply(plan, observed, ports, ctx);
+    if (applied.kind === 'ended') return { verdict: applied.verdict, row, committed };
+    if (applied.kind === 'committed') {
+      committed = true;
+      row = applied.row;
+      await ctx.reached('committed');
+    } // and look again: it may have been overwritten meanwhile
+  }
+  return { verdict: retry(growing(ctx, 2_000, 30_000), 'CHANGES_TOO_FAST'), row, committed };
+}
+
+/** The only writer: whatever it changes goes through one fenced commit. */
+export async function apply(
+  plan: Exclude<Plan, { kind: 'nothing' }>,
+  observed: Observed,
+  ports: Ports,
+  ctx: Context,
+): Promise<Applied> {
+  const { ref, row } = observed;
+  switch (plan.kind) {
+    case 'skip':
+      return ended({ kind: 'skipped', code: plan.code });
+    case 'outdated':
+      return ended(retry(growing(ctx, 5_000, 60_000), 'CONFIG_OUTDATED'));
+    case 'trouble':
+      await ports.index.oweSweep(ref.store, ref.bucket, plan.code);
+      ctx.log.warn({ ...ref, code: plan.code }, 'source in trouble, a sweep of it is owed');
+      return ended({ kind: 'skipped', code: plan.code });
+    case 'remove':
+      return change({ kind: 'removed' }, row?.tier ?? '', false);
+    case 'plain':
+      return change({ kind: 'plain', version: plan.version }, plan.tier, false);
+    case 'touch':
+      return change({ kind: 'touched', version: plan.version }, plan.tier, true);
+    case 'render':
+      return renderStep(plan, observed, ports, ctx);
+  }
+
+  async function change(change: Change, tier: string, keepSet: boolean): Promise<Applied> {
+    const answer = await ports.index.commit({
+      ref,
+      observedRevision: row?.revision ?? 0,
+      tier,
+      generation: ctx.wanted.generation,
+      change,
+      claim: null,
+      keepSet,
+    });
+    return answer.kind === 'committed' ? answer : { kind: 'look-again' };
+  }
+}
+
+function ended(verdict: Verdict): Applied {
+  return { kind: 'ended', verdict };
+}
