@@ -1,14 +1,17 @@
 // What the pipeline needs of the outside, as it needs it. Each port has one contract suite (test/contract) that its real adapter and
 // its in-memory twin both pass. Every method may reject with an AppError of disposition `retry` when its server is away: nothing has
 // then been decided, and the message is handed back.
-import type { Desired, Limits, Wanted } from '../model/desired.ts';
+import type { Wanted } from '../model/desired.ts';
 import type { ImageMetadata } from '../model/image-metadata.ts';
 import type { Outcome, WorkItem } from '../model/messages.ts';
 import type { ObjectRef } from '../model/object-ref.ts';
 import type { ObjectRow, Refusal } from '../model/object-row.ts';
 import type { ListedObject, ObjectVersion } from '../model/object-version.ts';
+import type { Download, OpenVolume, RenderJob, RenderResult } from '../model/render.ts';
 import type { Rendition, SetState } from '../model/rendition-set.ts';
 import type { Lane, PlannedLane } from '../model/subjects.ts';
+
+export type { Download, OpenVolume, RenderJob, RenderResult };
 
 // ── index ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -116,11 +119,6 @@ export type Sighting =
   /** No such bucket, or no access: nothing is known about the object. */
   | { readonly kind: 'trouble'; readonly code: 'NO_SUCH_BUCKET' | 'ACCESS_DENIED' };
 
-export interface Download {
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
 // ── renderers and volumes ────────────────────────────────────────────────────────────────────────────────────────────
 
 export interface Renderers {
@@ -135,50 +133,6 @@ export interface RenderSlot {
   /** Never rejects for anything that the picture or the volume did. Aborting the signal kills the render: `cancelled`. */
   render(job: RenderJob, signal: AbortSignal): Promise<RenderResult>;
   release(): void;
-}
-
-export interface RenderJob {
-  readonly ref: ObjectRef;
-  readonly version: ObjectVersion;
-  readonly setId: string;
-  readonly indexId: string;
-  readonly volume: OpenVolume;
-  readonly desired: Desired;
-  readonly limits: Limits;
-  readonly damaged: Wanted['damaged'];
-  /** Alone: no other render runs in that child, and the child is not used again. */
-  readonly quarantined: boolean;
-  readonly download: Download;
-}
-
-export type RenderResult =
-  /** Every file, their directory and every parent made are on disk. */
-  | {
-      readonly kind: 'rendered';
-      readonly renditions: readonly Rendition[];
-      readonly metadata: ImageMetadata;
-      readonly damaged: boolean;
-      readonly phasesMs: Readonly<Record<string, number>>;
-    }
-  /** The first bytes are of no image we know. */
-  | { readonly kind: 'not-image' }
-  | { readonly kind: 'refused'; readonly code: string; readonly message: string }
-  /** 412 or 404: the object is not the version seen any more. */
-  | { readonly kind: 'changed' }
-  /** The child died or was killed for its memory, after it had begun to decode. */
-  | { readonly kind: 'died'; readonly code: string; readonly message: string }
-  | { readonly kind: 'timed-out'; readonly message: string }
-  /** The volume would not take it: ENOSPC, EROFS, EIO, WRONG_VOLUME… */
-  | { readonly kind: 'storage-failed'; readonly code: string; readonly message: string }
-  /** The store would not give it, or the child died before it had begun to decode: nobody's fault that is known. */
-  | { readonly kind: 'source-failed'; readonly code: string; readonly message: string }
-  | { readonly kind: 'cancelled' };
-
-export interface OpenVolume {
-  readonly volumeId: string;
-  readonly tier: string;
-  /** Absolute, on this host. */
-  readonly path: string;
 }
 
 /** The volumes of this host whose keepers say that their gate is open. */

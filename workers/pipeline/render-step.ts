@@ -1,21 +1,13 @@
 // A render from slot to commit: slot in hand, claim before the first byte, lease renewed while it runs, commit fenced by both.
 import { claimsImage } from '../model/claims.ts';
 import { refusalBasis } from '../model/desired.ts';
+import type { OpenVolume, RenderResult } from '../model/render.ts';
 import { retry, type Verdict } from '../model/verdict.ts';
 import type { Applied } from './converge.ts';
 import { growing, refusedForMs } from './delays.ts';
 import type { Observed } from './observe.ts';
 import type { Plan } from './plan.ts';
-import type {
-  AttemptEnding,
-  AttemptHistory,
-  Change,
-  Context,
-  OpenVolume,
-  Ports,
-  RenderResult,
-  RenderSlot,
-} from './ports.ts';
+import type { AttemptEnding, AttemptHistory, Change, Context, Ports, RenderSlot } from './ports.ts';
 
 type RenderPlan = Extract<Plan, { kind: 'render' }>;
 
