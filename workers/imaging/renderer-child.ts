@@ -1,0 +1,4 @@
+// Entry of a renderer child.
+import { serveRenders } from './serve-renders.ts';
+
+serveRenders();
