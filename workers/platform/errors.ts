@@ -1,4 +1,5 @@
 // Every error we raise on purpose bears a stable code, says what to do about it, and keeps its cause.
+import { inspect } from 'node:util';
 
 /** What whoever catches it should do: try again later, never try this input again, or stop the process. */
 export type Disposition = 'retry' | 'refuse' | 'fatal';
@@ -42,11 +43,20 @@ export function codeOf(error: unknown): string {
   return 'UNKNOWN';
 }
 
+/** Of anything that was thrown; never empty: a refused connection to a name with two addresses is an AggregateError without a message. */
+export function messageOf(thrown: unknown): string {
+  if (!(thrown instanceof Error))
+    return typeof thrown === 'string' ? thrown : inspect(thrown, { depth: 1, breakLength: Infinity });
+  if (thrown.message !== '') return thrown.message;
+  if (thrown instanceof AggregateError && thrown.errors.length > 0) return thrown.errors.map(messageOf).join('; ');
+  return codeOf(thrown) === 'UNKNOWN' ? thrown.name : codeOf(thrown);
+}
+
 /** `a: b: c` down the causes, for a log line or a dead letter. */
 export function chainOf(error: unknown): string {
   const parts: string[] = [];
   for (let at: unknown = error; at !== undefined && at !== null && parts.length < 8; ) {
-    parts.push(at instanceof Error ? at.message : String(at));
+    parts.push(messageOf(at));
     at = at instanceof Error ? at.cause : undefined;
   }
   return parts.join(': ');

@@ -1,0 +1,81 @@
+// What the commands need of the world and of the roles. main.ts alone fills it; tests fill it with their own.
+import type { Configuration } from '../model/configuration.ts';
+import type { Index, Objects, SweepIndex } from '../pipeline/ports.ts';
+import type { SweepReport } from '../pipeline/sweep.ts';
+import type { Role } from '../platform/lifecycle.ts';
+import type { Log } from '../platform/log.ts';
+import type { LocalVolumes } from '../pipeline/object-view.ts';
+import type { StackFile } from './stack-file.ts';
+
+export type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+
+/** The process, as far as commands may touch it. */
+export interface Io {
+  /** After the program's name. */
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly hostname: string;
+  /** Of this installation: where its own config/ and package.json are. */
+  readonly home: string;
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream;
+  /** Each signal is told to the listener instead of ending the process, until the returned function is called. */
+  onSignal(listener: (signal: StopSignal) => void): () => void;
+  /** At once, whatever is under way: for the second signal. */
+  exit(code: number): void;
+}
+
+/** Log, and the signal that ends the work. */
+export interface Run {
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+export interface StackRequest {
+  /** Data folder, absolute. */
+  readonly folder: string;
+  readonly portBase: number;
+  readonly processors: number;
+  readonly demo: boolean;
+}
+
+export interface StackRun extends Run {
+  /** The stack's own environment: its MILLRACE_ settings are those of its roles too. */
+  readonly env: Io['env'];
+  /** One line for the person at the terminal. */
+  readonly print: (line: string) => void;
+  /** The operator's configuration with these servers and volumes in it: they win over file and environment. */
+  readonly configure: (stack: StackFile) => Promise<Configuration>;
+}
+
+export interface SweepRequest {
+  /** Absent: every bucket of the configuration. */
+  readonly bucket?: string;
+  readonly prefix: string;
+  readonly dryRun: boolean;
+  readonly allowRemovals: number;
+}
+
+export interface SweptBucket extends SweepReport {
+  readonly bucket: string;
+  readonly prefix: string;
+}
+
+/** Read access to index and store. */
+export interface Operator extends AsyncDisposable {
+  readonly index: Pick<Index, 'row'> & Pick<SweepIndex, 'rows'>;
+  readonly objects: Pick<Objects, 'look' | 'list'>;
+  readonly localVolumes: LocalVolumes;
+}
+
+export interface CliDeps {
+  readonly startProcessor: (configuration: Configuration, log: Log, signal: AbortSignal) => Promise<Role>;
+  readonly startKeeper: (configuration: Configuration, log: Log, signal: AbortSignal) => Promise<Role>;
+  /** Resolves when the signal has fired and everything is stopped. */
+  readonly runStack: (request: StackRequest, run: StackRun) => Promise<void>;
+  /** Each change that was made, in words; none: everything was there. */
+  readonly provision: (configuration: Configuration, run: Run) => Promise<readonly string[]>;
+  readonly sweep: (configuration: Configuration, request: SweepRequest, run: Run) => Promise<readonly SweptBucket[]>;
+  readonly openOperator: (configuration: Configuration, log: Log) => Promise<Operator>;
+}

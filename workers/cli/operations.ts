@@ -1,0 +1,52 @@
+// `millrace provision` and `millrace sweep`.
+import { AppError } from '../platform/errors.ts';
+import type { SweepRequest, SweptBucket } from './deps.ts';
+import { type ConfigurationOptions, loadConfiguration } from './load-configuration.ts';
+import { commandLog } from './operator.ts';
+import type { Session } from './program.ts';
+import { untilSignal } from './signals.ts';
+
+export async function provision(
+  { json }: { readonly json: boolean },
+  options: ConfigurationOptions,
+  { io, deps, output }: Session,
+): Promise<number> {
+  const { configuration } = await loadConfiguration(options, io);
+  using stop = untilSignal(io);
+  const changes = await deps.provision(configuration, { log: commandLog(configuration), signal: stop.signal });
+  for (const change of changes) await output.line(json ? JSON.stringify({ change }) : change);
+  if (!json && changes.length === 0) await output.line('Everything was in place; nothing changed.');
+  return 0;
+}
+
+/** Errors: REMOVALS_WITHHELD, after the report, where the guard of removals stepped in. */
+export async function sweep(
+  request: SweepRequest,
+  { json }: { readonly json: boolean },
+  options: ConfigurationOptions,
+  { io, deps, output }: Session,
+): Promise<number> {
+  const { configuration } = await loadConfiguration(options, io);
+  using stop = untilSignal(io);
+  const swept = await deps.sweep(configuration, request, { log: commandLog(configuration), signal: stop.signal });
+  for (const report of swept) await output.line(json ? JSON.stringify(report) : sentence(report, request.dryRun));
+  const withheld = swept.filter((report) => report.withheld > 0);
+  if (request.dryRun || withheld.length === 0) return 0;
+  const count = withheld.reduce((sum, report) => sum + report.withheld, 0);
+  throw new AppError('REMOVALS_WITHHELD', `${count} removals were not published (${withheld.map(why).join('; ')})`, {
+    remedy: `If these objects really are gone: the same command with --allow-removals ${count}.`,
+    details: { withheld: count },
+  });
+}
+
+function sentence(
+  { bucket, prefix, listed, rows, missing, stale, gone, uncovered, published }: SweptBucket,
+  dryRun: boolean,
+): string {
+  const found = `${missing} missing, ${stale} stale, ${gone} gone, ${uncovered} uncovered`;
+  return `${bucket}/${prefix}: ${listed} objects, ${rows} rows: ${found}; ${dryRun ? 'nothing published (dry run)' : `${published} published`}`;
+}
+
+function why({ bucket, reason }: SweptBucket): string {
+  return `${bucket}: ${reason ?? 'no reason given'}`;
+}
