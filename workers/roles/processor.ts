@@ -1,0 +1,165 @@
+// The processor: pulls changes, removals and planned work, and has each object brought to its desired state. Wiring, nothing else.
+import { contentHash } from '../index/generations.ts';
+import { openIndex } from '../index/open-index.ts';
+import { createRenderers, type RenderersOptions } from '../imaging/renderers.ts';
+import { type Configuration, generationContent, wantedOf } from '../model/configuration.ts';
+import { CONSUMERS, type Lane, plannedConsumer, STREAMS } from '../model/subjects.ts';
+import { connectNats } from '../nats/connect.ts';
+import { createDeadLetters } from '../nats/dead-letters.ts';
+import { createOutcomes } from '../nats/outcomes.ts';
+import { type LoopStep, type PullLoop, startPullLoop } from '../nats/pull-loop.ts';
+import { verifyJetStream } from '../nats/provision.ts';
+import { watchVolumes } from '../nats/volume-watch.ts';
+import { createWorkItems } from '../nats/work-items.ts';
+import { openObjects } from '../objects/open-objects.ts';
+import { createGenerationWatch } from '../pipeline/generation-watch.ts';
+import type { Ports, Step } from '../pipeline/ports.ts';
+import { every } from '../platform/every.ts';
+import { type Role, runPhases } from '../platform/lifecycle.ts';
+import type { Log } from '../platform/log.ts';
+import { waitFor } from '../platform/wait-for.ts';
+import { createMessageHandler } from './message-handler.ts';
+import { databaseOptions, jetStreamOptions, natsOptions, storeConfig } from './connections.ts';
+import { createPending } from './pending.ts';
+
+/** For fault tests: where the process stops, and which program its renderers run. */
+export interface ProcessorHooks {
+  readonly reached?: (step: Step | LoopStep, messageId: string) => Promise<void> | void;
+  readonly renderers?: Pick<RenderersOptions, 'entry' | 'env' | 'execArgv'>;
+}
+
+const GENERATION_LOOK_MS = 5_000;
+
+/** Resolves when it pulls; waits for servers that are away. Rejects where something is missing that only `provision` makes. */
+export async function startProcessor(
+  configuration: Configuration,
+  log: Log,
+  signal: AbortSignal,
+  hooks: ProcessorHooks = {},
+): Promise<Role> {
+  await using opened = new AsyncDisposableStack();
+  const { host, processor, tiers } = configuration;
+
+  const index = opened.use(openIndex(databaseOptions(configuration, `processor ${host}`), log));
+  const indexId = await waitFor('index', () => index.verifyIndex(), log, signal);
+  const nats = opened.use(await connectNats(natsOptions(configuration, `processor-${host}`), log, signal));
+  await waitFor('JetStream', () => verifyJetStream(nats, jetStreamOptions(configuration)), log, signal);
+  const objects = opened.use(openObjects(storeConfig(configuration)));
+  const volumes = opened.use(await watchVolumes(nats, { host, indexId }, log));
+
+  const generation = createGenerationWatch({
+    current: () => index.currentGeneration(),
+    contentHash: contentHash(JSON.parse(generationContent(configuration))),
+    wantedAt: (number) => wantedOf(configuration, number),
+    log,
+  });
+  await waitFor('generation', () => generation.look(), log, signal);
+
+  const pending = createPending();
+  const renderers = opened.use(
+    createRenderers({
+      ...(processor.renderers === 0 ? {} : { size: processor.renderers }),
+      largePermit: (wanted) => index.hostPermit(`large picture on ${host}`, wanted),
+      othersPending: () => pending.any(),
+      log,
+      ...hooks.renderers,
+    }),
+  );
+
+  const ports: Ports = {
+    index,
+    objects,
+    renderers,
+    volumes,
+    outcomes: createOutcomes(nats),
+    workItems: createWorkItems(nats),
+  };
+  const handlerFor = createMessageHandler({ ports, generation, indexId, host, leaseMs: processor.leaseMs, log, hooks });
+  const deadLetters = createDeadLetters(nats, { host });
+  const loops: PullLoop[] = [];
+
+  /** So many that each renderer has its next message looked at and waiting, and no more: what waits here could run elsewhere. */
+  const looks = Math.min(processor.lookSlots, 2 * renderers.size);
+
+  function pull(
+    stream: string,
+    consumer: string,
+    lane: Lane | 'removals',
+    tier: string | null,
+    open: () => boolean,
+  ): void {
+    const handler = handlerFor(lane, tier);
+    loops.push(
+      startPullLoop(nats, {
+        stream,
+        consumer,
+        maxInFlight: lane === 'removals' ? processor.lookSlots : looks,
+        room: () => (generation.wanted() !== null && open() ? Number.POSITIVE_INFINITY : 0),
+        handler: (message, given) => {
+          if (lane === 'live' || lane === 'urgent') pending.saw(consumer, message.pending);
+          return handler(message, given);
+        },
+        deadLetters,
+        log,
+        ...(hooks.reached === undefined
+          ? {}
+          : { reached: (step, { streamSeq }) => hooks.reached?.(step, `${stream}:${streamSeq}`) }),
+      }),
+    );
+  }
+
+  pull(STREAMS.events, CONSUMERS.changes, 'live', null, () => volumes.openTiers().length > 0);
+  pull(STREAMS.events, CONSUMERS.removals, 'removals', null, () => true);
+  for (const tier of Object.keys(tiers)) {
+    const isOpen = () => volumes.openFor(tier) !== null;
+    pull(STREAMS.planned, plannedConsumer(tier, 'urgent'), 'urgent', tier, isOpen);
+    pull(STREAMS.planned, plannedConsumer(tier, 'bulk'), 'bulk', tier, isOpen);
+  }
+  const wakeAll = () => loops.forEach((loop) => loop.wake());
+  opened.use(volumes.onChange(wakeAll));
+  opened.use(
+    every(GENERATION_LOOK_MS, async () => {
+      try {
+        if (await generation.look()) wakeAll();
+      } catch (err) {
+        log.warn({ err }, 'generation not looked at: what was known stays');
+      }
+    }),
+  );
+
+  const rest = opened.move();
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    const drainMs = processor.drainS * 1_000;
+    stopped ??= runPhases(
+      [
+        {
+          name: 'hand back and finish',
+          deadlineMs: drainMs + 10_000,
+          run: () => Promise.all(loops.map((loop) => loop.stop(drainMs))),
+        },
+        { name: 'close', deadlineMs: 15_000, run: () => rest.disposeAsync() },
+      ],
+      log,
+    );
+    return stopped;
+  };
+  return {
+    ended: nats.closed.then((error) => {
+      if (error !== null) throw error;
+    }),
+    checks: () => ({
+      nats: nats.state === 'connected' ? null : `NATS is ${nats.state}`,
+      configuration: generation.wanted() === null ? 'CONFIG_OUTDATED: not the registered generation' : null,
+      volumes: volumes.openTiers().length > 0 ? null : 'no open volume on this host: changes wait in EVENTS',
+      consumers: troubleOf(loops),
+    }),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+function troubleOf(loops: readonly PullLoop[]): string | null {
+  const codes = loops.flatMap((loop) => loop.status().code ?? []);
+  return codes.length === 0 ? null : `pull loops in trouble: ${[...new Set(codes)].join(', ')}`;
+}
