@@ -1,0 +1,91 @@
+// What one schedule is like, drawn from its seed. Schedules differ on purpose: one that has every fault at once hides as much as one that has none.
+import type { Random } from './random.ts';
+import type { Weather } from './scheduler.ts';
+import type { RenderFate } from './twins/memory-renderers.ts';
+
+export interface Profile {
+  readonly objects: number;
+  readonly changes: number;
+  /** Longest pause of the uploader between two changes. */
+  readonly pauseMs: number;
+  /** The uploader waits for a render to be under way before it changes something. */
+  readonly ambush: boolean;
+  readonly hosts: number;
+  readonly tiers: number;
+  readonly processorsPerHost: number;
+  readonly lookSlots: number;
+  readonly renderSlots: number;
+  readonly versioned: boolean;
+  /** That the live copy of a notification is lost; the journal's comes late. */
+  readonly liveLost: number;
+  readonly journalLatestMs: number;
+  /** That both copies are lost: only a sweep finds the change. */
+  readonly eventLost: number;
+  readonly weather: Weather;
+  readonly fate: RenderFate;
+  /** Crashes, stops and the like: how many, over the first decisions. */
+  readonly crashes: number;
+  readonly stops: number;
+  readonly restarts: number;
+  readonly stopLongestMs: number;
+  /** That a processor dies just after it was continued. */
+  readonly diesAfterStop: number;
+  /** That the renderers of a crashed processor write on for a while. */
+  readonly linger: number;
+  readonly replays: number;
+  readonly keeperDead: boolean;
+  readonly sweeps: number;
+  /** The bucket loses its tag for a while. */
+  readonly trouble: boolean;
+  /** The presets change in mid-run. */
+  readonly reconfigured: boolean;
+  readonly readers: number;
+}
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+
+export function drawProfile(random: Random): Profile {
+  const { pick, chance, between } = random;
+  const rough = <T>(calm: T, ...rougher: T[]): T => (chance(0.5) ? calm : pick(rougher));
+  return {
+    objects: pick([1, 1, 1, 2, 2, 3]),
+    changes: between(2, 7),
+    pauseMs: pick([0, 20, 300, 5 * SECOND, 90 * SECOND]),
+    ambush: chance(0.5),
+    hosts: pick([1, 1, 2]),
+    tiers: pick([1, 1, 1, 2]),
+    processorsPerHost: pick([1, 1, 2]),
+    lookSlots: between(1, 3),
+    renderSlots: between(1, 2),
+    versioned: chance(0.15),
+    liveLost: pick([0, 0, 0.3, 1]),
+    journalLatestMs: pick([3 * SECOND, 3 * SECOND, MINUTE, 20 * MINUTE]),
+    eventLost: rough(0, 0, 0.2),
+    weather: {
+      refused: rough(0, 0.01, 0.05),
+      late: rough(0, 0.01, 0.05),
+      latestMs: pick([SECOND, 40 * SECOND, 3 * MINUTE, 15 * MINUTE]),
+      leap: rough(0, 0.003, 0.015),
+      leapMs: pick([5 * SECOND, MINUTE, 12 * MINUTE]),
+    },
+    fate: {
+      dies: rough(0, 0.02, 0.1),
+      hangs: rough(0, 0, 0.02),
+      volumeRefuses: rough(0, 0, 0.03),
+      sourceRefuses: rough(0, 0, 0.05),
+    },
+    crashes: rough(1, 0, 2, 4),
+    stops: rough(0, 1, 2, 4),
+    restarts: rough(0, 0, 1),
+    stopLongestMs: pick([20 * SECOND, 3 * MINUTE, 25 * MINUTE]),
+    diesAfterStop: pick([0, 0.3]),
+    linger: pick([0, 0.5, 1]),
+    replays: rough(0, 0, 1),
+    keeperDead: chance(0.2),
+    sweeps: rough(0, 1, 2),
+    trouble: chance(0.08),
+    reconfigured: chance(0.1),
+    readers: pick([0, 1, 1, 2]),
+  };
+}
