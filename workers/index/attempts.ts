@@ -1,7 +1,7 @@
 // What was tried for an object: read by `explain`, kept 30 days.
 import type { ObjectRef } from '../model/object-ref.ts';
 import type { Database } from './database.ts';
-import type { AttemptEnding } from './requests.ts';
+import type { AttemptEnding } from '../model/commit.ts';
 
 export interface Attempt {
   readonly setId: string;

@@ -20,7 +20,7 @@ import type { ObjectRef } from '../model/object-ref.ts';
 import { versionToken } from '../model/object-version.ts';
 import { AppError } from '../platform/errors.ts';
 import type { Database } from './database.ts';
-import type { AttemptEnding, ClaimAnswer, ClaimRequest, CommitAnswer, CommitRequest } from './requests.ts';
+import type { AttemptEnding, ClaimAnswer, ClaimRequest, CommitAnswer, CommitRequest } from '../model/commit.ts';
 import { decodeRow, ROW_COLUMNS, type RowColumns } from './row-codec.ts';
 import { assertStorable, storableJson, storableText } from './storable.ts';
 

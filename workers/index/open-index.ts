@@ -8,7 +8,7 @@ import { type Database, type DatabaseLog, type DatabaseOptions, openDatabase } f
 import { currentGeneration } from './generations.ts';
 import { condemned, condemnExpired, count, forget, stateOf } from './ledger.ts';
 import { countRows, listRows, type RowFilter } from './listing.ts';
-import type { AttemptEnding, ClaimRequest, CommitRequest } from './requests.ts';
+import type { AttemptEnding, ClaimRequest, CommitRequest } from '../model/commit.ts';
 import { decodeRow, ROW_COLUMNS, type RowColumns } from './row-codec.ts';
 import { flaggedRemovals, flagRemovals, indexNow, owedSweeps, oweSweep, paySweep, sourceId } from './sources.ts';
 import { assertStorable } from './storable.ts';

@@ -1,17 +1,39 @@
 // What the pipeline needs of the outside, as it needs it. Each port has one contract suite (test/contract) that its real adapter and
 // its in-memory twin both pass. Every method may reject with an AppError of disposition `retry` when its server is away: nothing has
 // then been decided, and the message is handed back.
+import type {
+  AttemptEnding,
+  AttemptHistory,
+  Change,
+  ClaimAnswer,
+  ClaimRequest,
+  CommitAnswer,
+  CommitRequest,
+} from '../model/commit.ts';
 import type { Wanted } from '../model/desired.ts';
-import type { ImageMetadata } from '../model/image-metadata.ts';
 import type { Outcome, WorkItem } from '../model/messages.ts';
 import type { ObjectRef } from '../model/object-ref.ts';
-import type { ObjectRow, Refusal } from '../model/object-row.ts';
+import type { ObjectRow } from '../model/object-row.ts';
 import type { ListedObject, ObjectVersion } from '../model/object-version.ts';
 import type { Download, OpenVolume, RenderJob, RenderResult } from '../model/render.ts';
-import type { Rendition, SetState } from '../model/rendition-set.ts';
+import type { SetState } from '../model/rendition-set.ts';
+import type { Sighting } from '../model/sighting.ts';
 import type { Lane, PlannedLane } from '../model/subjects.ts';
 
-export type { Download, OpenVolume, RenderJob, RenderResult };
+export type {
+  AttemptEnding,
+  AttemptHistory,
+  Change,
+  ClaimAnswer,
+  ClaimRequest,
+  CommitAnswer,
+  CommitRequest,
+  Download,
+  OpenVolume,
+  RenderJob,
+  RenderResult,
+  Sighting,
+};
 
 // ── index ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -35,71 +57,6 @@ export interface Index {
   forgetRemoved(ref: ObjectRef, revision: number): Promise<void>;
 }
 
-export interface ClaimRequest {
-  readonly ref: ObjectRef;
-  readonly version: ObjectVersion;
-  readonly setId: string;
-  readonly fingerprint: string;
-  readonly volume: string;
-  readonly tier: string;
-  readonly host: string;
-  readonly leaseMs: number;
-}
-
-export type ClaimAnswer =
-  | { readonly kind: 'claimed'; readonly history: AttemptHistory }
-  /** Another unexpired claim of the same version stands. */
-  | { readonly kind: 'elsewhere' };
-
-/** Of earlier attempts at the same object version; this one not counted. */
-export interface AttemptHistory {
-  /** Deaths and timeouts of a renderer that its living processor saw. */
-  readonly deaths: number;
-  /** Begun and never ended: their processor died, or was stopped past its lease. Only a reason for quarantine. */
-  readonly unfinished: number;
-}
-
-export interface AttemptEnding {
-  readonly outcome: 'rendered' | 'plain' | 'refused' | 'died' | 'timed-out' | 'abandoned';
-  readonly code: string | null;
-  readonly message: string | null;
-  /** Milliseconds from the start of the handling to each step. */
-  readonly phasesMs: Readonly<Record<string, number>>;
-}
-
-export interface CommitRequest {
-  readonly ref: ObjectRef;
-  /** The row fence: the revision that was observed, 0 where there was no row. */
-  readonly observedRevision: number;
-  readonly tier: string;
-  readonly generation: number;
-  readonly change: Change;
-  /** The set fence: our claim, which must still be `writing`. `rendered` makes it live, everything else condemns it. */
-  readonly claim: { readonly setId: string; readonly ending: AttemptEnding } | null;
-  /** Whether the row goes on naming the set it had. Otherwise that set is condemned here. */
-  readonly keepSet: boolean;
-}
-
-export type Change =
-  | {
-      readonly kind: 'rendered';
-      readonly version: ObjectVersion;
-      readonly renditions: readonly Rendition[];
-      readonly metadata: ImageMetadata;
-      readonly damaged: boolean;
-    }
-  | { readonly kind: 'plain'; readonly version: ObjectVersion }
-  | { readonly kind: 'refused'; readonly version: ObjectVersion; readonly refusal: Refusal }
-  /** Same bytes under another version: only the row's version, generation and tier change; state, set, metadata and refusal stay. */
-  | { readonly kind: 'touched'; readonly version: ObjectVersion }
-  /** The row stays, as `removed`, with the version it had. */
-  | { readonly kind: 'removed' };
-
-export type CommitAnswer =
-  | { readonly kind: 'committed'; readonly row: ObjectRow }
-  /** Nothing was changed: the row's revision was not the observed one, or the claim was not `writing` any more. */
-  | { readonly kind: 'fenced'; readonly by: 'row' | 'set' };
-
 // ── objects ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export interface Objects {
@@ -111,13 +68,6 @@ export interface Objects {
   /** The bucket's `millrace-source` tag; null: no such bucket, or no such tag. */
   sourceTag(bucket: string): Promise<string | null>;
 }
-
-export type Sighting =
-  | { readonly kind: 'present'; readonly version: ObjectVersion }
-  /** `NoSuchKey`, and the tag that the bucket bore when it was asked after that answer. */
-  | { readonly kind: 'gone'; readonly sourceTag: string | null }
-  /** No such bucket, or no access: nothing is known about the object. */
-  | { readonly kind: 'trouble'; readonly code: 'NO_SUCH_BUCKET' | 'ACCESS_DENIED' };
 
 // ── renderers and volumes ────────────────────────────────────────────────────────────────────────────────────────────
 
