@@ -19,6 +19,8 @@ export interface JetStreamOptions {
   readonly replicas: number;
   /** Where absent: `DEFAULT_MAX_BYTES`. */
   readonly maxBytes?: Partial<Readonly<Record<keyof typeof STREAMS, number>>>;
+  /** Where absent: `ACK_WAIT_MS`. Fault tests cannot wait that long for a redelivery. */
+  readonly ackWaitMs?: number;
 }
 
 export interface WantedStream {
@@ -44,6 +46,8 @@ export const DEFAULT_MAX_BYTES: Readonly<Record<keyof typeof STREAMS, number>> =
   outcomes: 4 * GIB,
 };
 
+/** Three times the `working()` of the pull loop. */
+export const ACK_WAIT_MS = 60_000;
 /** How long an announcement of a volume counts: three of the keeper's rounds. */
 export const VOLUME_TTL_MS = 15_000;
 /** Longer than any signature that a nonce belongs to is good for. */
@@ -98,14 +102,16 @@ export function wantedStreams({ replicas, maxBytes = {} }: JetStreamOptions): re
   ];
 }
 
-export function wantedConsumers({ tiers }: JetStreamOptions): readonly WantedConsumer[] {
+export function wantedConsumers({ tiers, ackWaitMs = ACK_WAIT_MS }: JetStreamOptions): readonly WantedConsumer[] {
   const { created, createdJournal, removed, removedJournal } = EVENT_SUBJECTS;
   return [
-    consumer(STREAMS.events, CONSUMERS.changes, { filter_subjects: [created, createdJournal] }),
-    consumer(STREAMS.events, CONSUMERS.removals, { filter_subjects: [removed, removedJournal] }),
+    consumer(STREAMS.events, CONSUMERS.changes, ackWaitMs, { filter_subjects: [created, createdJournal] }),
+    consumer(STREAMS.events, CONSUMERS.removals, ackWaitMs, { filter_subjects: [removed, removedJournal] }),
     ...tiers.flatMap((tier) =>
       (['urgent', 'bulk'] as const).map((lane) =>
-        consumer(STREAMS.planned, plannedConsumer(tier, lane), { filter_subject: plannedFilter(tier, lane) }),
+        consumer(STREAMS.planned, plannedConsumer(tier, lane), ackWaitMs, {
+          filter_subject: plannedFilter(tier, lane),
+        }),
       ),
     ),
   ];
@@ -134,7 +140,7 @@ function bucketStream(name: string): string {
   return `KV_${name}`;
 }
 
-function consumer(stream: string, name: string, filter: Partial<ConsumerConfig>): WantedConsumer {
+function consumer(stream: string, name: string, ackWaitMs: number, filter: Partial<ConsumerConfig>): WantedConsumer {
   return {
     stream,
     name,
@@ -144,8 +150,7 @@ function consumer(stream: string, name: string, filter: Partial<ConsumerConfig>)
       ack_policy: AckPolicy.Explicit,
       deliver_policy: DeliverPolicy.All,
       replay_policy: ReplayPolicy.Instant,
-      // Three times the `working()` of the pull loop.
-      ack_wait: nanos(60_000),
+      ack_wait: nanos(ackWaitMs),
       // Only a backstop: the pull loop writes a dead letter ten deliveries earlier.
       max_deliver: 100,
       // Of all processors together, never a function of one.

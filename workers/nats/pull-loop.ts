@@ -79,8 +79,8 @@ interface Running {
 const WORKING_EVERY_MS = 20_000;
 const ASK_FOR_ROOM_MS = 1_000;
 const TROUBLE = { baseMs: 100, maxMs: 2_000 };
-// Long enough not to come back into the same pull.
-const HAND_BACK_MS = 250;
+// Longer than a pull has to be quiet before it ends, so that it does not wait for its own messages.
+const HAND_BACK_MS = 500;
 const STOP_DEADLINE_MS = 20_000;
 const GRACE_MS = 1_000;
 

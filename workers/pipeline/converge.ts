@@ -3,18 +3,12 @@
 import type { ObjectRef } from '../model/object-ref.ts';
 import type { ObjectRow } from '../model/object-row.ts';
 import { retry, type Verdict } from '../model/verdict.ts';
+import { type Applied, ended } from './applied.ts';
 import { growing } from './delays.ts';
 import { type Observed, observe } from './observe.ts';
 import { type Plan, planFor } from './plan.ts';
 import type { Change, Context, Ports } from './ports.ts';
 import { renderStep } from './render-step.ts';
-
-/** What one step of applying a plan came to. */
-export type Applied =
-  | { readonly kind: 'committed'; readonly row: ObjectRow }
-  /** Somebody else changed the row, or the object changed under us: what was seen is not true any more. */
-  | { readonly kind: 'look-again' }
-  | { readonly kind: 'ended'; readonly verdict: Verdict };
 
 export interface Conclusion {
   readonly verdict: Verdict;
@@ -86,8 +80,4 @@ export async function apply(
     });
     return answer.kind === 'committed' ? answer : { kind: 'look-again' };
   }
-}
-
-function ended(verdict: Verdict): Applied {
-  return { kind: 'ended', verdict };
 }

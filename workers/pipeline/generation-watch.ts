@@ -4,10 +4,10 @@ import type { Log } from './ports.ts';
 
 export interface GenerationWatchDeps {
   /** Number and content hash of the newest registered generation; null: none. */
-  current(): Promise<{ readonly number: number; readonly contentHash: string } | null>;
+  readonly current: () => Promise<{ readonly number: number; readonly contentHash: string } | null>;
   /** Of our own configuration. */
   readonly contentHash: string;
-  wantedAt(generation: number): Wanted;
+  readonly wantedAt: (generation: number) => Wanted;
   readonly log: Log;
 }
 

@@ -2,8 +2,8 @@
 import { claimsImage } from '../model/claims.ts';
 import { refusalBasis } from '../model/desired.ts';
 import type { OpenVolume, RenderResult } from '../model/render.ts';
-import { retry, type Verdict } from '../model/verdict.ts';
-import type { Applied } from './converge.ts';
+import { retry } from '../model/verdict.ts';
+import { type Applied, ended } from './applied.ts';
 import { growing, refusedForMs } from './delays.ts';
 import type { Observed } from './observe.ts';
 import type { Plan } from './plan.ts';
@@ -207,8 +207,4 @@ function ending(
   phasesMs: Readonly<Record<string, number>> = {},
 ): AttemptEnding {
   return { outcome, code, message, phasesMs };
-}
-
-function ended(verdict: Verdict): Applied {
-  return { kind: 'ended', verdict };
 }

@@ -23,8 +23,10 @@ export function natsOptions({ nats }: Configuration, name: string): NatsOptions 
   };
 }
 
-export function jetStreamOptions({ tiers, streams }: Configuration): JetStreamOptions {
+/** `ackWaitMs`: for fault tests. */
+export function jetStreamOptions({ tiers, streams }: Configuration, ackWaitMs?: number): JetStreamOptions {
   return {
+    ...(ackWaitMs === undefined ? {} : { ackWaitMs }),
     tiers: Object.keys(tiers),
     replicas: streams.replicas,
     maxBytes: {

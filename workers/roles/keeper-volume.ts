@@ -105,20 +105,14 @@ export async function keepVolume(
   let announceFailed: string | null = null;
   /** One at a time, and never waited for by the probe: with NATS away the volume is watched, and read, as before. */
   function tell(gate: Gate): Promise<void> {
-    return announcing ?? tellAnyway(gate);
-  }
-  /** Also beside one that still waits for an answer that may have been lost with its connection. */
-  function tellAnyway(gate: Gate): Promise<void> {
-    if (volumeId === null || marker === null || mount === null) return Promise.resolve();
+    if (announcing !== null || volumeId === null || marker === null || mount === null) {
+      return announcing ?? Promise.resolve();
+    }
     const { host, url } = options;
     const { freeBytes } = reading;
     const { indexId } = marker;
-    const sent = send({ v: 1, volumeId, host, tier, path, url, indexId, freeBytes, gate, mountEpoch: mount.epoch });
-    announcing = sent.finally(() => {
-      if (announcing === ours) announcing = null;
-    });
-    const ours = announcing;
-    return ours;
+    announcing = send({ v: 1, volumeId, host, tier, path, url, indexId, freeBytes, gate, mountEpoch: mount.epoch });
+    return announcing;
   }
   async function send(announcement: VolumeAnnouncement): Promise<void> {
     try {
@@ -129,6 +123,8 @@ export async function keepVolume(
         log.warn({ volume: volumeId, code: codeOf(error), err: error }, 'announcing the volume failed');
       }
       announceFailed = chainOf(error);
+    } finally {
+      announcing = null;
     }
   }
 
@@ -205,7 +201,7 @@ export async function keepVolume(
     get proven() {
       return reading.proof.kind === 'proven';
     },
-    announce: () => tellAnyway(reading.gate),
+    announce: () => tell(reading.gate),
     describe: () => ({
       volumeId,
       path,

@@ -123,13 +123,9 @@ export async function openKeeper(
     );
   }
   const nats = await link.connected;
-  opened.use(nats.onReconnect(() => void announceAll()));
-  await announceAll();
+  await Promise.all(volumes.map((volume) => volume.announce()));
   log.info({ url: http.url, volumes: volumes.length }, 'keeper started');
 
-  async function announceAll(): Promise<void> {
-    await Promise.all(volumes.map((volume) => volume.announce()));
-  }
   async function untilClosed(): Promise<void> {
     const error = await nats.closed;
     if (error !== null) throw error;

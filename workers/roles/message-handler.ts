@@ -12,7 +12,7 @@ import { AppError, isAppError } from '../platform/errors.ts';
 import { every } from '../platform/every.ts';
 import type { Log } from '../platform/log.ts';
 import { uuidV7 } from '../platform/uuid-v7.ts';
-import type { ProcessorHooks } from './processor.ts';
+import type { ProcessorHooks } from './processor-hooks.ts';
 
 export interface MessageHandlerDeps {
   readonly ports: Ports;
@@ -61,7 +61,7 @@ export function createMessageHandler(
         every,
         reached: (step) => {
           phasesMs[step] = Math.round(performance.now() - startedMs);
-          return hooks.reached?.(step, messageId);
+          return hooks.reached?.(step, message);
         },
       };
       const verdict = await handle(ref, ports, ctx);

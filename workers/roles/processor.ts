@@ -1,19 +1,20 @@
 // The processor: pulls changes, removals and planned work, and has each object brought to its desired state. Wiring, nothing else.
 import { contentHash } from '../index/generations.ts';
 import { openIndex } from '../index/open-index.ts';
-import { createRenderers, type RenderersOptions } from '../imaging/renderers.ts';
+import { createRenderers } from '../imaging/renderers.ts';
 import { type Configuration, generationContent, wantedOf } from '../model/configuration.ts';
 import { CONSUMERS, type Lane, plannedConsumer, STREAMS } from '../model/subjects.ts';
 import { connectNats } from '../nats/connect.ts';
 import { createDeadLetters } from '../nats/dead-letters.ts';
 import { createOutcomes } from '../nats/outcomes.ts';
-import { type LoopStep, type PullLoop, startPullLoop } from '../nats/pull-loop.ts';
+import { type PullLoop, startPullLoop } from '../nats/pull-loop.ts';
+import { type PurgeAlarm, startPurge } from '../nats/purge.ts';
 import { verifyJetStream } from '../nats/provision.ts';
 import { watchVolumes } from '../nats/volume-watch.ts';
 import { createWorkItems } from '../nats/work-items.ts';
 import { openObjects } from '../objects/open-objects.ts';
 import { createGenerationWatch } from '../pipeline/generation-watch.ts';
-import type { Ports, Step } from '../pipeline/ports.ts';
+import type { Ports } from '../pipeline/ports.ts';
 import { every } from '../platform/every.ts';
 import { type Role, runPhases } from '../platform/lifecycle.ts';
 import type { Log } from '../platform/log.ts';
@@ -21,12 +22,7 @@ import { waitFor } from '../platform/wait-for.ts';
 import { createMessageHandler } from './message-handler.ts';
 import { databaseOptions, jetStreamOptions, natsOptions, storeConfig } from './connections.ts';
 import { createPending } from './pending.ts';
-
-/** For fault tests: where the process stops, and which program its renderers run. */
-export interface ProcessorHooks {
-  readonly reached?: (step: Step | LoopStep, messageId: string) => Promise<void> | void;
-  readonly renderers?: Pick<RenderersOptions, 'entry' | 'env' | 'execArgv'>;
-}
+import type { ProcessorHooks } from './processor-hooks.ts';
 
 const GENERATION_LOOK_MS = 5_000;
 
@@ -43,7 +39,12 @@ export async function startProcessor(
   const index = opened.use(openIndex(databaseOptions(configuration, `processor ${host}`), log));
   const indexId = await waitFor('index', () => index.verifyIndex(), log, signal);
   const nats = opened.use(await connectNats(natsOptions(configuration, `processor-${host}`), log, signal));
-  await waitFor('JetStream', () => verifyJetStream(nats, jetStreamOptions(configuration)), log, signal);
+  await waitFor(
+    'JetStream',
+    () => verifyJetStream(nats, jetStreamOptions(configuration, hooks.ackWaitMs)),
+    log,
+    signal,
+  );
   const objects = opened.use(openObjects(storeConfig(configuration)));
   const volumes = opened.use(await watchVolumes(nats, { host, indexId }, log));
 
@@ -89,7 +90,7 @@ export async function startProcessor(
     open: () => boolean,
   ): void {
     const handler = handlerFor(lane, tier);
-    loops.push(
+    const loop = opened.use(
       startPullLoop(nats, {
         stream,
         consumer,
@@ -101,11 +102,11 @@ export async function startProcessor(
         },
         deadLetters,
         log,
-        ...(hooks.reached === undefined
-          ? {}
-          : { reached: (step, { streamSeq }) => hooks.reached?.(step, `${stream}:${streamSeq}`) }),
+        ...(hooks.reached === undefined ? {} : { reached: hooks.reached }),
+        ...(hooks.ackWaitMs === undefined ? {} : { workingEveryMs: hooks.ackWaitMs / 3 }),
       }),
     );
+    loops.push(loop);
   }
 
   pull(STREAMS.events, CONSUMERS.changes, 'live', null, () => volumes.openTiers().length > 0);
@@ -127,6 +128,13 @@ export async function startProcessor(
     }),
   );
 
+  opened.use(startPurge(nats, { onAlarm: oweSweepOfAll }, log));
+  /** What was lost from the stream may have been about any object. */
+  async function oweSweepOfAll(alarm: PurgeAlarm): Promise<void> {
+    const buckets = new Set(configuration.sources.map(({ bucket }) => bucket));
+    await Promise.all(Array.from(buckets, (bucket) => index.oweSweep(configuration.store.name, bucket, alarm)));
+  }
+
   const rest = opened.move();
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => {
@@ -145,9 +153,7 @@ export async function startProcessor(
     return stopped;
   };
   return {
-    ended: nats.closed.then((error) => {
-      if (error !== null) throw error;
-    }),
+    ended: endedWith(nats.closed),
     checks: () => ({
       nats: nats.state === 'connected' ? null : `NATS is ${nats.state}`,
       configuration: generation.wanted() === null ? 'CONFIG_OUTDATED: not the registered generation' : null,
@@ -157,6 +163,11 @@ export async function startProcessor(
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+async function endedWith(closed: Promise<Error | null>): Promise<void> {
+  const error = await closed;
+  if (error !== null) throw error;
 }
 
 function troubleOf(loops: readonly PullLoop[]): string | null {
