@@ -34,17 +34,26 @@ test('only main.ts handles signals', () => {
 
 test('the environment is read by main.ts, or passed on to a child', () => {
   const found = uses(workers, /\bprocess\.env\b/g, ['workers/main.ts']).filter(
-    (use) => !use.startsWith('workers/local/') && !/^workers\/imaging\/renderers\.ts:/.test(use),
+    (use) => !use.startsWith('workers/local/') && !use.startsWith('workers/imaging/renderers.ts:'),
   );
   assert.deepEqual(found, [], 'settings come from the configuration, which main.ts reads');
 });
 
+/** Where time itself is the condition, and why. */
+const TIME_ITSELF: Readonly<Record<string, string>> = {
+  'test/harness/eventually.ts': 'between two looks',
+  'test/tools/test-file.ts': 'the deadline of a file',
+  'test/faults/fault.ts': 'between two looks, in a process that has nothing but a file to look at',
+  'test/faults/steps.test.ts': 'a lease runs out by the clock of the database',
+  'test/integration/nats/room.ts': 'of what must not happen there is no event',
+  'test/integration/imaging/hooked-child.ts': 'a child that eats memory at a pace',
+  'test/integration/imaging/renderers.test.ts': 'of what must not happen there is no event',
+  'test/unit/roles/periodic.test.ts': 'work that takes a while',
+};
+
 test('tests wait for conditions, not for time', () => {
-  const found = uses(tests, /\bsetTimeout\b|\bAtomics\.wait\b/g, [
-    'test/harness/eventually.ts',
-    'test/integration/nats/room.ts', // nothingHappensFor: of what must not happen there is no event
-    'test/architecture/process.test.ts',
-  ]);
+  const waits = /\bsetTimeout\s*\(|\bimport\b.*\btimers\/promises\b|\bAtomics\.wait\b/g;
+  const found = uses(tests, waits, [...Object.keys(TIME_ITSELF), 'test/architecture/process.test.ts']);
   assert.deepEqual(
     found,
     [],

@@ -5,6 +5,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client as S3 } from 'minio';
 import { Client } from 'pg';
+import sharp from 'sharp';
 import { desiredOf, type Wanted } from '../../workers/model/desired.ts';
 import { MARKER_FILE } from '../../workers/model/volume.ts';
 import { renditionFile } from '../../workers/model/preset.ts';
@@ -28,9 +29,12 @@ interface Row {
   readonly key: string;
   readonly state: string;
   readonly etag: string;
+  readonly version_id: string | null;
+  readonly modified_at_s: number;
+  readonly content_type: string;
+  readonly metadata: { readonly width: number; readonly height: number } | null;
   readonly refusal_code: string | null;
   readonly set_id: string | null;
-  readonly revision: string;
 }
 
 interface SetRow {
@@ -38,6 +42,15 @@ interface SetRow {
   readonly state: string;
   readonly volume: string;
   readonly fingerprint: string;
+  readonly renditions: SetFacts['renditions'] | null;
+}
+
+/** As the store has it. */
+interface Present {
+  readonly etag: string;
+  readonly versionId: string | null;
+  readonly modifiedAtS: number;
+  readonly contentType: string;
 }
 
 /** Rejects with an AssertionError that names the first thing that is not as it should be. */
@@ -51,7 +64,12 @@ export async function assertExactState(world: World, { except = new Map() }: Exp
   const liveSets = new Set<string>();
   for (const row of rows) {
     const path = `${row.bucket}/${row.key}`;
-    assert.equal(row.etag, objects.get(path), `${path}: the row is of the present version`);
+    const { etag, version_id: versionId, modified_at_s: modifiedAtS, content_type: contentType } = row;
+    assert.deepEqual(
+      { etag, versionId, modifiedAtS, contentType },
+      objects.get(path),
+      `${path}: the row is of the present version`,
+    );
     const exception = except.get(row.key);
     if (exception !== undefined) {
       assert.equal(row.refusal_code ?? row.state, exception, `${path}: refused or plain as expected`);
@@ -75,7 +93,7 @@ export async function assertExactState(world: World, { except = new Map() }: Exp
   }
 }
 
-async function assertSetOnVolume({ wanted, volumes }: World, row: Row, set: SetRow): Promise<void> {
+async function assertSetOnVolume({ s3, wanted, volumes }: World, row: Row, set: SetRow): Promise<void> {
   const path = `${row.bucket}/${row.key}`;
   const ref = { store: wanted.store, bucket: row.bucket, key: row.key };
   const desired = desiredOf(ref, wanted);
@@ -91,18 +109,48 @@ async function assertSetOnVolume({ wanted, volumes }: World, row: Row, set: SetR
   assert.deepEqual(facts.ref, ref, `${path}: the facts are of this object`);
   assert.equal(facts.version.etag, row.etag, `${path}: the facts are of this version`);
   assert.equal(facts.setId, set.id);
+  assert.deepEqual(facts.renditions, set.renditions, `${path}: index and facts have the same renditions`);
   for (const { file, sha256, bytes } of facts.renditions) {
     const content = await readFile(join(directory, file));
     assert.equal(content.length, bytes, `${path}: ${file} has its length`);
     assert.equal(createHash('sha256').update(content).digest('hex'), sha256, `${path}: ${file} has its bytes`);
   }
+  const original = await bytesOf(s3, row.bucket, row.key);
+  const { width, height } = (await sharp(original).metadata()).autoOrient;
+  assert.deepEqual(
+    { width: row.metadata?.width, height: row.metadata?.height },
+    { width, height },
+    `${path}: its size`,
+  );
+  const smallest = facts.renditions.toSorted((a, b) => a.width - b.width)[0];
+  if (smallest === undefined) return;
+  const shown = await meanColour(await readFile(join(directory, smallest.file)));
+  const present = await meanColour(original);
+  // Another picture than this one would be far from it; the encoder's loss is a few levels.
+  const apart = Math.max(...shown.map((level, at) => Math.abs(level - (present[at] ?? 0))));
+  assert.ok(apart < 12, `${path}: ${smallest.file} shows the present picture, not one ${apart} levels away from it`);
 }
 
-async function listObjects({ s3, buckets }: World): Promise<Map<string, string>> {
-  const objects = new Map<string, string>();
+async function bytesOf(s3: S3, bucket: string, key: string): Promise<Buffer> {
+  return Buffer.concat(await Array.fromAsync((await s3.getObject(bucket, key)) as AsyncIterable<Buffer>));
+}
+
+async function meanColour(bytes: Buffer): Promise<number[]> {
+  const { channels } = await sharp(bytes, { failOn: 'none' }).toColourspace('srgb').flatten().stats();
+  return channels.map(({ mean }) => mean);
+}
+
+async function listObjects({ s3, buckets }: World): Promise<Map<string, Present>> {
+  const objects = new Map<string, Present>();
   for (const bucket of buckets) {
-    for await (const item of s3.listObjectsV2(bucket, '', true) as AsyncIterable<{ name: string; etag: string }>) {
-      objects.set(`${bucket}/${item.name}`, item.etag.replaceAll('"', ''));
+    for await (const { name } of s3.listObjectsV2(bucket, '', true) as AsyncIterable<{ name: string }>) {
+      const { etag, versionId, lastModified, metaData } = await s3.statObject(bucket, name);
+      objects.set(`${bucket}/${name}`, {
+        etag,
+        versionId: versionId ?? null,
+        modifiedAtS: Math.floor(lastModified.getTime() / 1_000),
+        contentType: String(metaData['content-type']),
+      });
     }
   }
   return objects;
@@ -113,9 +161,10 @@ async function readIndex(databaseUrl: string): Promise<{ rows: Row[]; sets: Map<
   await client.connect();
   try {
     const { rows } = await client.query<Row>(
-      'SELECT bucket, key, state, etag, refusal_code, set_id, revision FROM millrace.objects',
+      `SELECT bucket, key, state, etag, version_id, modified_at_s::float8, content_type, metadata, refusal_code, set_id
+       FROM millrace.objects`,
     );
-    const sets = await client.query<SetRow>('SELECT id, state, volume, fingerprint FROM millrace.sets');
+    const sets = await client.query<SetRow>('SELECT id, state, volume, fingerprint, renditions FROM millrace.sets');
     return { rows, sets: new Map(sets.rows.map((set) => [set.id, set])) };
   } finally {
     await client.end();

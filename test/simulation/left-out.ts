@@ -16,6 +16,7 @@ export const LEFT_OUT = {
   'telling what others committed': { ...CORRECT, wrap: tellingOwnOnly },
   'removal as a commit': { ...CORRECT, fences: { ...CORRECT.fences, removalIsCommit: false } },
   scrub: { ...CORRECT, scrubs: false },
+  'no late ack': { ...CORRECT, acksOwnOnly: false },
   'sweeps publish anew': { ...CORRECT, sweepsAnew: false },
   grace: { ...CORRECT, graceMs: 0 },
 } satisfies Record<string, Variant>;

@@ -12,6 +12,8 @@ export type Fault = 'crash' | 'stop' | 'restart' | 'keeper-crash' | 'replay' | '
 export interface Pool {
   uploaded(): boolean;
   befall(fault: Fault): void;
+  /** Whether any processor is in the middle of a render. */
+  rendering(): boolean;
   /** Everybody runs again, with the present configuration. */
   heal(): void;
   keepers(): readonly Keeper[];
@@ -42,8 +44,10 @@ export function startPool(world: World): Pool {
     scheduler.later('restart', random.below(RESTART_LATEST_MS), victim.revive);
   }
 
+  /** Mostly whoever is in the middle of a render. */
   function stop(): void {
-    const one = random.pick(members);
+    const busy = members.filter(({ current }) => current().rendering());
+    const one = random.pick(busy.length > 0 && random.chance(0.8) ? busy : members);
     const victim = one.current();
     if (!victim.process.alive || victim.process.stopped) return;
     scheduler.trace(() => `${victim.process.name} is stopped`);
@@ -93,6 +97,7 @@ export function startPool(world: World): Pool {
 
   return {
     uploaded: uploader.done,
+    rendering: () => members.some(({ current }) => current().rendering()),
     befall: (fault) => faults[fault](),
     heal() {
       for (const one of members) {

@@ -3,9 +3,14 @@ import type { Random } from './random.ts';
 import type { Weather } from './scheduler.ts';
 import type { RenderFate } from './twins/memory-renderers.ts';
 
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+
 export interface Profile {
   readonly objects: number;
   readonly changes: number;
+  /** That a change of what is there is its removal. */
+  readonly removals: number;
   /** Longest pause of the uploader between two changes. */
   readonly pauseMs: number;
   /** The uploader waits for a render to be under way before it changes something. */
@@ -18,6 +23,8 @@ export interface Profile {
   readonly versioned: boolean;
   /** That the live copy of a notification is lost; the journal's comes late. */
   readonly liveLost: number;
+  /** That the journal's copy is lost, where the live one was not. */
+  readonly journalLost: number;
   readonly journalLatestMs: number;
   /** That both copies are lost: only a sweep finds the change. */
   readonly eventLost: number;
@@ -42,15 +49,40 @@ export interface Profile {
   readonly readers: number;
 }
 
-const SECOND = 1_000;
-const MINUTE = 60 * SECOND;
-
 export function drawProfile(random: Random): Profile {
+  const drawn = drawAny(random);
+  return random.chance(0.15) ? { ...drawn, ...STALLED } : drawn;
+}
+
+/** Processors that stand still past their leases in mid-render and then go on, or die: what the fences are for comes about nowhere else. */
+const STALLED = {
+  objects: 1,
+  changes: 2,
+  removals: 0.7,
+  processorsPerHost: 2,
+  pauseMs: 300,
+  ambush: true,
+  liveLost: 0,
+  journalLost: 1,
+  eventLost: 0,
+  crashes: 0,
+  stops: 4,
+  restarts: 0,
+  diesAfterStop: 0.6,
+  replays: 0,
+  sweeps: 0,
+  keeperDead: false,
+  trouble: false,
+  reconfigured: false,
+} satisfies Partial<Profile>;
+
+function drawAny(random: Random): Profile {
   const { pick, chance, between } = random;
   const rough = <T>(calm: T, ...rougher: T[]): T => (chance(0.5) ? calm : pick(rougher));
   return {
     objects: pick([1, 1, 1, 2, 2, 3]),
     changes: between(2, 7),
+    removals: 0.3,
     pauseMs: pick([0, 20, 300, 5 * SECOND, 90 * SECOND]),
     ambush: chance(0.5),
     hosts: pick([1, 1, 2]),
@@ -60,7 +92,8 @@ export function drawProfile(random: Random): Profile {
     renderSlots: between(1, 2),
     versioned: chance(0.15),
     liveLost: pick([0, 0, 0.3, 1]),
-    journalLatestMs: pick([3 * SECOND, 3 * SECOND, MINUTE, 20 * MINUTE]),
+    journalLost: pick([0, 0, 0.5, 1]),
+    journalLatestMs: pick([20, 3 * SECOND, 3 * SECOND, MINUTE, 20 * MINUTE]),
     eventLost: rough(0, 0, 0.2),
     weather: {
       refused: rough(0, 0.01, 0.05),

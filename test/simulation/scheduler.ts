@@ -39,6 +39,9 @@ export interface Weather {
   leapMs: number;
 }
 
+/** Servers drop what they could not begin within their timeouts; half the ack wait, as the roles configure them. */
+const SENT_LATEST_MS = 30_000;
+
 export const CALM: Readonly<Weather> = { refused: 0, late: 0, latestMs: 0, leap: 0, leapMs: 0 };
 
 export interface Scheduler {
@@ -84,7 +87,9 @@ export function createScheduler({ random, startMs, trace }: SchedulerOptions): S
   }
 
   function enqueue(step: Step): void {
-    if (random.chance(weather.late)) timers.add(nowMs + random.below(weather.latestMs), step);
+    // A process may be slow for any time; what it has sent to a server takes effect soon or never.
+    const latestMs = step.effect ? Math.min(weather.latestMs, SENT_LATEST_MS) : weather.latestMs;
+    if (random.chance(weather.late)) timers.add(nowMs + random.below(latestMs), step);
     else ready.push(step);
   }
 

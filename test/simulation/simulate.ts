@@ -39,11 +39,11 @@ function storm(world: World, pool: Pool): void {
   const { random } = scheduler;
   const horizon = 60 + 60 * profile.changes;
   const script = new Map<number, Fault[]>();
+  function put(at: number, fault: Fault): void {
+    script.set(at, [...(script.get(at) ?? []), fault]);
+  }
   function plan(fault: Fault, count: number): void {
-    for (let n = 0; n < count; n++) {
-      const at = random.below(horizon);
-      script.set(at, [...(script.get(at) ?? []), fault]);
-    }
+    for (let n = 0; n < count; n++) put(random.below(horizon), fault);
   }
   plan('crash', profile.crashes);
   plan('stop', profile.stops);
@@ -55,7 +55,10 @@ function storm(world: World, pool: Pool): void {
   plan('reconfigure', Number(profile.reconfigured));
 
   for (let at = 0; at < horizon || !pool.uploaded(); at++) {
-    for (const fault of script.get(at) ?? []) pool.befall(fault);
+    for (const fault of script.get(at) ?? []) {
+      if (fault === 'stop' && profile.ambush && !pool.rendering() && at < horizon) put(at + 1 + random.below(8), fault);
+      else pool.befall(fault);
+    }
     if (!scheduler.step() && pool.uploaded()) break;
     if (given(world)) return;
   }
@@ -68,7 +71,8 @@ function calm(world: World, pool: Pool): void {
   pool.heal();
   exhaust(world);
 
-  const sweepNeeded = profile.eventLost > 0 || profile.reconfigured;
+  // A sweep is owed where events were lost or a consumer was made anew, and is how a new configuration reaches what stands.
+  const sweepNeeded = profile.eventLost > 0 || profile.replays > 0 || profile.reconfigured;
   for (let round = 0; round < 3 && ((round === 0 && sweepNeeded) || owed(world)); round++) {
     void runSweep(world);
     exhaust(world);

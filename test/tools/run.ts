@@ -7,13 +7,13 @@ const FILE_TIMEOUT_MS = 300_000;
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { concurrency: { type: 'string' }, root: { type: 'string' } },
+  options: { concurrency: { type: 'string' }, root: { type: 'string' }, 'file-timeout-ms': { type: 'string' } },
 });
 const { passed, failed } = await runTests({
   root: values.root ?? join(import.meta.dirname, '..', '..'),
   filters: positionals,
   concurrency: values.concurrency === undefined ? usualConcurrency() : Number(values.concurrency),
-  fileTimeoutMs: FILE_TIMEOUT_MS,
+  fileTimeoutMs: Number(values['file-timeout-ms'] ?? FILE_TIMEOUT_MS),
   print: (line) => console.log(line),
 });
 console.log(`${passed} passed, ${failed} failed`);

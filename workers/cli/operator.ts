@@ -14,7 +14,7 @@ export async function withOperator<T>(
   await using operator = await deps.openOperator(configuration, log);
   const { index, objects, localVolumes } = operator;
   const ofStack = (stack?.volumes ?? []).map(({ id, path }) => [id, path] as const);
-  return work({
+  return await work({
     index,
     objects,
     localVolumes: new Map([...ofStack, ...localVolumes]),

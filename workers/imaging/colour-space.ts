@@ -18,7 +18,7 @@ const HEADER_BYTES = 128;
 const TAG_BYTES = 12;
 
 /** The profile's description: ASCII in version 2, UTF-16 with translations in version 4. Undefined where it cannot be read. */
-export function profileName(icc: Buffer): string | undefined {
+function profileName(icc: Buffer): string | undefined {
   if (icc.length < HEADER_BYTES + 4) return undefined;
   const tags = Math.min(icc.readUInt32BE(HEADER_BYTES), 100);
   for (let tag = 0; tag < tags; tag += 1) {

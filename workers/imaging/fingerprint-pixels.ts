@@ -27,7 +27,7 @@ export async function fingerprintPixels(smallest: Pixels): Promise<PixelFingerpr
 }
 
 /** The mean of the fullest of 512 boxes of colour; transparent pixels count for what is seen of them. Without any: white. */
-export function dominantColour(rgba: Uint8Array): string {
+function dominantColour(rgba: Uint8Array): string {
   const boxes = new Map<number, [weight: number, r: number, g: number, b: number]>();
   for (let at = 0; at + 3 < rgba.length; at += 4) {
     const [r = 0, g = 0, b = 0, alpha = 0] = rgba.subarray(at, at + 4);

@@ -16,7 +16,7 @@ export function watchMemory(pid: number, limitMb: number, exceeded: (residentMb:
 }
 
 /** Undefined where the process is gone, or the system does not tell. */
-export function residentMbOf(pid: number): number | undefined {
+function residentMbOf(pid: number): number | undefined {
   if (process.platform !== 'linux') return undefined;
   let status: string;
   try {

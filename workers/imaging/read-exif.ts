@@ -6,7 +6,10 @@ import type { ExifFacts } from '../model/image-metadata.ts';
 export function readExif(exif: Buffer | undefined, withGps: boolean): ExifFacts {
   const tags = exif === undefined ? undefined : parse(exif);
   if (tags === undefined) return {};
-  const { Image: image = {}, Photo: photo = {}, GPSInfo: gps = {} } = tags;
+  // A broken directory is null.
+  const image = tags.Image ?? {};
+  const photo = tags.Photo ?? {};
+  const gps = tags.GPSInfo ?? {};
   return withoutUndefined({
     cameraMake: text(image.Make),
     cameraModel: text(image.Model),
@@ -25,8 +28,9 @@ type Tags = ReturnType<typeof exifReader>;
 function parse(exif: Buffer): Tags | undefined {
   try {
     return exifReader(exif);
-  } catch {
-    return undefined; // exif-reader throws on any malformed block
+  } catch (error) {
+    if (error instanceof Error) return undefined; // exif-reader throws on any malformed block
+    throw error;
   }
 }
 

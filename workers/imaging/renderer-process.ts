@@ -3,7 +3,7 @@ import { fork } from 'node:child_process';
 import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { RenderJob, RenderResult } from '../model/render.ts';
-import { codeOf } from '../platform/errors.ts';
+import { chainOf, codeOf } from '../platform/errors.ts';
 import type { FromChild, Phase, ToChild } from './ipc.ts';
 import { watchMemory } from './memory-watch.ts';
 import { startClock } from './pausable-clock.ts';
@@ -37,7 +37,7 @@ export interface RendererProcess {
 /** A process stuck in the kernel (a volume that hangs) outlives SIGKILL; its render does not wait for it. */
 const KILL_GRACE_MS = 2_000;
 const LOW_PRIORITY = 10;
-const STDERR_KEPT = 600;
+const STDERR_KEPT = 4_000;
 
 type Ending = 'timeout' | 'memory' | 'cancelled' | 'no-permit';
 
@@ -128,10 +128,10 @@ export function startRendererProcess(options: RendererProcessOptions): RendererP
         clock.pause();
         try {
           const permit = await options.largePermit(over.signal);
-          if (over.signal.aborted) await permit[Symbol.asyncDispose]();
-          else permits.use(permit);
+          if (over.signal.aborted) return await permit[Symbol.asyncDispose]();
+          permits.use(permit);
         } catch (error) {
-          void error;
+          complaint = chainOf(error);
           return end('no-permit');
         }
         clock.resume();
@@ -175,7 +175,9 @@ export function startRendererProcess(options: RendererProcessOptions): RendererP
 
 function howItEnded(child: { exitCode: number | null; signalCode: NodeJS.Signals | null }, complaint: string): string {
   const how = child.signalCode === null ? `exit code ${child.exitCode}` : `signal ${child.signalCode}`;
-  return complaint === '' ? how : `${how}: ${complaint.trim()}`;
+  // Without the stack of an exception, which is longer than what it says.
+  const said = complaint.replace(/^ +at .*\n?/gm, '').trim();
+  return said === '' ? how : `${how}: ${said.slice(-600)}`;
 }
 
 /** Whose fault the end of a child was: before it decodes nobody's, while it decodes the picture's, while it waits for the volume the volume's. */
@@ -188,7 +190,7 @@ function resultOf(ending: Ending | undefined, phase: Phase, { limits }: RenderJo
       return {
         kind: 'source-failed',
         code: 'NO_LARGE_PERMIT',
-        message: 'the permit for a large picture could not be had',
+        message: `the permit for a large picture could not be had: ${how}`,
       };
     case 'memory':
       return {

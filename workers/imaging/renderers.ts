@@ -2,6 +2,7 @@
 // Nothing in the parent decodes, or touches a volume's file system: a volume that hangs must not pin it.
 import type { RenderJob, RenderResult } from '../model/render.ts';
 import type { Lane } from '../model/subjects.ts';
+import { chainOf, codeOf } from '../platform/errors.ts';
 import { coreCount } from './cores.ts';
 import { decoderVersions } from './decoders.ts';
 import { startRendererProcess, type RendererProcess } from './renderer-process.ts';
@@ -42,8 +43,8 @@ export interface RendererPool extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** A 12 MP photo leaves a child at 140–190 MB; one that stays above this has fragmented. */
-const RECYCLE_RSS_MB = 320;
+/** Measured after 12 MP: 170 MB for JPEG, 280–350 MB for HEIC, whose WebAssembly memory only grows. */
+const RECYCLE_RSS_MB = 400;
 const RECYCLE_AFTER_RENDERS = 5_000;
 const STOP_TIMEOUT_MS = 5_000;
 
@@ -55,6 +56,20 @@ export function createRenderers(options: RenderersOptions): RendererPool {
   /** The one used last is at the end, and is used first: its memory is warm. */
   const idle: RendererProcess[] = [];
   let quarantine: Promise<unknown> = Promise.resolve();
+
+  /** A permit that cannot be given back is its semaphore's trouble (it expires there), not the render's. */
+  const largePermit = async (signal: AbortSignal): Promise<AsyncDisposable> => {
+    const permit = await options.largePermit(signal);
+    return {
+      async [Symbol.asyncDispose]() {
+        try {
+          await permit[Symbol.asyncDispose]();
+        } catch (error) {
+          options.log?.warn({ code: codeOf(error), error: chainOf(error) }, 'large permit not given back');
+        }
+      },
+    };
+  };
 
   const forgetWhenGone = async (renderer: RendererProcess) => {
     await renderer.exited;
@@ -68,7 +83,7 @@ export function createRenderers(options: RenderersOptions): RendererPool {
       execArgv: options.execArgv ?? [],
       env: { ...childEnv(process.env), ...options.env },
       isLow,
-      largePermit: options.largePermit,
+      largePermit,
     });
     living.add(renderer);
     options.log?.debug({ pid: renderer.pid, isLow }, 'renderer started');

@@ -44,7 +44,7 @@ async function flatShare(bytes: Buffer, limitInputPixels: number): Promise<numbe
 const FLAT = 2;
 
 /** How many of the last rows are one flat colour throughout. */
-export function flatTailRows(grey: Uint8Array, stride: number): number {
+function flatTailRows(grey: Uint8Array, stride: number): number {
   const colour = grey.at(-1) ?? 0;
   let rows = 0;
   for (let start = grey.length - stride; start >= 0; start -= stride) {

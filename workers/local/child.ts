@@ -8,7 +8,7 @@ import { AppError, codeOf } from '../platform/errors.ts';
 import { earlyExit } from './early-exit.ts';
 import { folderError } from './folder.ts';
 import { recordOf, removePidFile, writePidFile } from './pid-file.ts';
-import { childrenOf, processIdentity } from './process-identity.ts';
+import { childrenOf, isPaused, processIdentity } from './process-identity.ts';
 
 export interface ChildOptions {
   /** Names the log and the pid file: unique in its data folder. */
@@ -53,7 +53,7 @@ export interface Child extends AsyncDisposable {
   stop(signal?: NodeJS.Signals): Promise<void>;
   /** As a crash would: SIGKILL, nothing is flushed. Resolves when the process is gone. */
   kill9(): Promise<void>;
-  /** SIGSTOP: alive, its ports open, answering nothing. */
+  /** SIGSTOP: alive, its ports open, answering nothing from the moment this returns. */
   pause(): void;
   resume(): void;
 }
@@ -137,7 +137,10 @@ export async function startChild(options: ChildOptions): Promise<Child> {
       await gone;
       while (others.some((other) => processIdentity(other) !== undefined)) await delay(READY_POLL_MS);
     },
-    pause: () => void signalAll('SIGSTOP'),
+    pause: () => {
+      const others = signalAll('SIGSTOP');
+      for (const paused of [pid, ...others]) waitUntil(() => isGone || isPaused(paused));
+    },
     resume: () => void signalAll('SIGCONT'),
     [Symbol.asyncDispose]: () => child.stop(),
   };
@@ -176,6 +179,12 @@ async function openLog(path: string): Promise<number> {
   } catch (error) {
     throw folderError(error, path);
   }
+}
+
+/** Blocks this thread: the signal takes effect within a millisecond or so, and nothing of ours should come between. */
+function waitUntil(condition: () => boolean): void {
+  const deadline = performance.now() + 2_000;
+  while (!condition() && performance.now() < deadline) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
 }
 
 function signalPid(pid: number, signal: NodeJS.Signals): void {

@@ -45,6 +45,22 @@ export function programOf(pid: number): string | undefined {
   return basename(ps(['-o', 'comm=', '-p', String(pid)]).trim()) || undefined;
 }
 
+/** True once every thread of the process stands still after SIGSTOP, and where it is gone. */
+export function isPaused(pid: number): boolean {
+  if (process.platform !== 'linux') return /^(T|$)/.test(ps(['-o', 'state=', '-p', String(pid)]).trim());
+  const states = threadsOf(pid).map((thread) => readProcStat(`${pid}/task/${thread}`)?.state);
+  return states.every((state) => state === undefined || 'TtZX'.includes(state));
+}
+
+function threadsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes(codeOf(error))) return [];
+    throw error;
+  }
+}
+
 interface ProcStat {
   readonly program: string;
   readonly state: string;
@@ -52,7 +68,8 @@ interface ProcStat {
   readonly startTicks: string;
 }
 
-function readProcStat(pid: number): ProcStat | undefined {
+/** Of `<pid>`, or of `<pid>/task/<thread>`. */
+function readProcStat(pid: number | string): ProcStat | undefined {
   let text: string;
   try {
     text = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -24,6 +24,8 @@ export type NatsState = 'connected' | 'reconnecting' | 'closed';
 export interface Nats extends AsyncDisposable {
   readonly connection: NatsConnection;
   readonly js: JetStreamClient;
+  /** The same, less patient: for questions that are asked again. A request that was under way when the server died is answered by nobody. */
+  readonly hastyJs: JetStreamClient;
   readonly manager: JetStreamManager;
   readonly state: NatsState;
   /** Null once we closed it ourselves; an error (`NATS_CLOSED`, fatal) when the client gave up for good: the process must end. */
@@ -37,6 +39,7 @@ export interface Nats extends AsyncDisposable {
 // Measured: a default client notices a server that swallows packets after four minutes, this one after 30 s at most.
 const PING_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 5_000;
+const HASTY_TIMEOUT_MS = 1_500;
 const CLOSE_DEADLINE_MS = 5_000;
 const FIRST_CONNECT = { baseMs: 250, maxMs: 2_000 };
 const SAY_AGAIN_MS = 30_000;
@@ -75,6 +78,7 @@ export async function connectNats(options: NatsOptions, log: Log, signal?: Abort
   return {
     connection,
     js,
+    hastyJs: jetstream(connection, { timeout: HASTY_TIMEOUT_MS }),
     manager,
     get state() {
       return state;

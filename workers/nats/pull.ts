@@ -17,7 +17,7 @@ export interface Pull {
 
 /** Asks the server whether the consumer is there: the error of a pull does not tell a deleted one from a dead server. */
 export function openConsumer(nats: Nats, stream: string, consumer: string): Promise<Consumer> {
-  return nats.js.consumers.get(stream, consumer);
+  return nats.hastyJs.consumers.get(stream, consumer);
 }
 
 export async function pull(consumer: Consumer, messages: number): Promise<Pull> {

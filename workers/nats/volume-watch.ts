@@ -52,7 +52,7 @@ const TROUBLE = { baseMs: 100, maxMs: 2_000 };
 export async function watchVolumes(nats: Nats, options: WatchVolumesOptions, log: Log): Promise<VolumeWatch> {
   const { host, indexId, ttlMs = VOLUME_TTL_MS, nowMs = () => performance.now(), random = Math.random } = options;
   const board = createVolumeBoard({ host, indexId, ttlMs, nowMs });
-  const bucket = await new Kvm(nats.js).open(KV_BUCKETS.volumes);
+  const bucket = await new Kvm(nats.hastyJs).open(KV_BUCKETS.volumes);
   const listeners = new Set<() => void>();
   const goBell = createBell();
   let entries: QueuedIterator<KvWatchEntry> | undefined;

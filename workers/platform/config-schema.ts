@@ -28,8 +28,8 @@ export interface Entry {
   readonly fallback: unknown;
 }
 
-export const ITEM = '[]';
-export const NAME = '<name>';
+const ITEM = '[]';
+const NAME = '<name>';
 
 /** Every setting and group, groups before what is in them. Throws when a setting has no meaning registered. */
 export function entriesOf(schema: z.ZodType, registry: SettingRegistry): Entry[] {

@@ -1,4 +1,5 @@
 // The keeper: proves and announces the volumes of this host, serves their reads, and is the only one that deletes there (DESIGN 4). Wiring.
+import type { DatabaseOptions } from '../index/database.ts';
 import { openIndex } from '../index/open-index.ts';
 import type { Configuration } from '../model/configuration.ts';
 import type { VolumeAnnouncement } from '../model/volume.ts';
@@ -9,6 +10,7 @@ import type { Role } from '../platform/lifecycle.ts';
 import type { Log } from '../platform/log.ts';
 import { createReads } from '../volumes/reads.ts';
 import type { SpaceFloor } from '../volumes/space.ts';
+import { databaseOptions, natsOptions } from './connections.ts';
 import { startKeeperHttp } from './keeper-http.ts';
 import { type IndexIdentity, type KeptVolume, type KeptVolumeConfig, keepVolume } from './keeper-volume.ts';
 import { startPeriodic } from './periodic.ts';
@@ -23,8 +25,8 @@ export interface KeeperConfig {
   readonly graceMs: number;
   readonly floor: SpaceFloor;
   readonly scrubMs: number;
-  readonly nats: Omit<NatsOptions, 'name'>;
-  readonly index: { readonly url: string };
+  readonly nats: NatsOptions;
+  readonly index: DatabaseOptions;
   /** Removals that scrub may make although the guard of I5 withholds them; default none. */
   readonly allowRemovals?: number;
   /** Rhythms that only tests change. */
@@ -76,9 +78,7 @@ export async function openKeeper(
   }
   await using opened = new AsyncDisposableStack();
   const { host, listen } = config;
-  const index = opened.use(
-    openIndex({ url: config.index.url, poolSize: 4, applicationName: `millrace keeper ${host}` }, log),
-  );
+  const index = opened.use(openIndex(config.index, log));
   const identity = createIndexIdentity(() => index.verifyIndex());
   const rhythm = { everyMs: pace.collectMs, firstMs: 0, jitter: 0.3, random, log };
   const asking = opened.use(startPeriodic(async () => void (await identity.ask()), { ...rhythm, name: 'index' }));
@@ -139,7 +139,7 @@ export async function openKeeper(
 
 /** What the operator can set; the rest is as it is. */
 export function keeperConfigOf(configuration: Configuration): KeeperConfig {
-  const { host, volumes, keeper, nats, database } = configuration;
+  const { host, volumes, keeper } = configuration;
   const at = keeper.listen.lastIndexOf(':');
   return {
     host,
@@ -154,14 +154,9 @@ export function keeperConfigOf(configuration: Configuration): KeeperConfig {
       minFreeInodes: keeper.freeFloorMb === 0 ? 0 : MIN_FREE_INODES,
     },
     scrubMs: keeper.scrubS * 1_000,
-    nats: withoutUndefined(nats),
-    index: database,
+    nats: natsOptions(configuration, `keeper-${host}`),
+    index: databaseOptions(configuration, `millrace keeper ${host}`),
   };
-}
-
-/** An optional setting that was not given is absent, for libraries that tell the two apart. */
-function withoutUndefined<T extends object>(settings: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as never;
 }
 
 function createIndexIdentity(verify: () => Promise<string>): IndexIdentity {
@@ -175,14 +170,9 @@ function createIndexIdentity(verify: () => Promise<string>): IndexIdentity {
 }
 
 function beginConnecting(config: KeeperConfig, log: Log, signal: AbortSignal) {
-  const { host, nats: options } = config;
   const givenUp = new AbortController();
   let nats: Nats | null = null;
-  const connecting = connectNats(
-    { ...options, name: `keeper-${host}` },
-    log,
-    AbortSignal.any([signal, givenUp.signal]),
-  );
+  const connecting = connectNats(config.nats, log, AbortSignal.any([signal, givenUp.signal]));
   const connected = connecting.then((connection) => (nats = connection));
   connected.catch(() => undefined); // told to whoever waits for it, which is later than it may fail
   return {

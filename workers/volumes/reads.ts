@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { isSetId, setDirectory } from '../model/rendition-set.ts';
-import { codeOf } from '../platform/errors.ts';
+import { AppError, codeOf } from '../platform/errors.ts';
 import { answerFor } from './range.ts';
 
 export interface ReadableVolume {
@@ -128,7 +128,12 @@ async function send(
     'Content-Length': last - first + 1,
   });
   if (request.method === 'HEAD' || stat.size === 0) return void response.end();
-  await pipeline(handle.createReadStream({ start: first, end: last, autoClose: false }), response);
+  const bytes = handle.createReadStream({ start: first, end: last, autoClose: false });
+  await pipeline(bytes, response, { end: false });
+  // Ended short, a response would leave its client waiting for the rest.
+  if (bytes.bytesRead !== last - first + 1)
+    throw new AppError('SHORT_READ', `the file ended after ${bytes.bytesRead} bytes`);
+  response.end();
 }
 
 function sayNo(response: ServerResponse, status: number, code: string): void {

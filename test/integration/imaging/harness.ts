@@ -106,6 +106,7 @@ export interface TestVolume extends AsyncDisposable {
   readonly indexId: string;
 }
 
+/** In a folder of its own, or at the root of `path`. */
 export async function makeVolume(path?: string): Promise<TestVolume> {
   const root = path ?? (await mkdtemp(join(tmpdir(), 'millrace-volume-')));
   const volume = { path: root, volumeId: randomUUID(), indexId: randomUUID() };
@@ -114,7 +115,7 @@ export async function makeVolume(path?: string): Promise<TestVolume> {
   return {
     ...volume,
     async [Symbol.asyncDispose]() {
-      await rm(root, { recursive: true, force: true });
+      if (path === undefined) await rm(root, { recursive: true, force: true });
     },
   };
 }

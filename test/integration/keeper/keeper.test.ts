@@ -187,7 +187,7 @@ describe('keeper', () => {
   }, async () => {
     await using w = await room();
     const path = join(w.folder, 'v');
-    const mounted = await mountTmpfs(path, 'size=4m');
+    await using mounted = await mountTmpfs(path, 'size=4m');
     const volume = await realVolume(path, w.indexId);
     const keeper = await w.keeper({ volumes: [{ path, tier: 'default' }] });
     const first = await w.announced(volume.volumeId, 'open');
@@ -230,7 +230,7 @@ describe('keeper', () => {
     const aborter = new AbortController();
     const config = {
       ...w.config({ volumes: [volume] }),
-      nats: { url: `nats://127.0.0.1:${nobody}` },
+      nats: { url: `nats://127.0.0.1:${nobody}`, name: 'nobody' },
       listen: { host: '127.0.0.1', port },
     };
     const opening = openKeeper(config, { log: w.log, signal: aborter.signal });
@@ -250,7 +250,7 @@ describe('keeper', () => {
     const keeper = await w.keeper({ volumes: [volume], graceMs: 600_000 });
     await eventually(() => keeper.checks()['index'] === null);
     await w.advanceIndex(600_001 - 60_000);
-    await servers.postgres.stop('SIGQUIT');
+    await servers.postgres.stop('SIGINT');
     await eventually(() => keeper.checks()['index'] !== null);
     assert.equal((await fetch(`${keeper.url}/v1/sets/${live}/large.webp`)).status, 200);
     assert.equal((await fetch(`${keeper.url}/readyz`)).status, 503);

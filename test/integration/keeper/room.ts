@@ -65,8 +65,8 @@ export async function startKeeperRoom(servers: TestServers<{ nats: true; postgre
     graceMs: 600_000,
     floor: { minFreeBytes: 0, minFreePercent: 0, minFreeInodes: 0 },
     scrubMs: 3_600_000,
-    nats: { url: servers.nats.url },
-    index: { url },
+    nats: { url: servers.nats.url, name: `keeper-${HOST}` },
+    index: { url, poolSize: 4, applicationName: `millrace keeper ${HOST}` },
     pace: { announceMs: 50, collectMs: 50, scrubFirstMs: 20 },
     ...over,
     volumes: volumes.map(({ path, volumeId, tier = 'default' }) => ({

@@ -46,7 +46,11 @@ test('a child that does not stop is killed after the deadline; a paused one is s
   await child.stop();
   assert.equal((await child.exited).signal, 'SIGKILL');
 
-  const paused = await startChild(shell(dir.path, "trap 'exit 3' TERM; while :; do sleep 0.05; done"));
+  const paused = await startChild(
+    shell(dir.path, `trap 'exit 3' TERM; touch '${dir.path}/listening'; while :; do sleep 0.05; done`, {
+      isReady: () => existsSync(join(dir.path, 'listening')),
+    }),
+  );
   paused.pause();
   await paused.stop();
   assert.equal((await paused.exited).code, 3);

@@ -49,6 +49,17 @@ async function sql(text: string, url = servers.postgres.url): Promise<unknown[]>
   }
 }
 
+/** False where nothing was stored. */
+async function put(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url, { method: 'PUT', body: 'x' })).ok;
+  } catch (error) {
+    assert.ok(error instanceof TypeError); // nobody listens yet
+    await new Promise((resolve) => setImmediate(resolve));
+    return false;
+  }
+}
+
 describe('nats-server', () => {
   test('fsyncs before it acknowledges, and takes messages up to 1 MiB', async () => {
     const varz = await (await fetch(`${servers.nats.monitorUrl}/varz`)).json();
@@ -85,11 +96,14 @@ describe('nats-server', () => {
     servers.nats.pause();
     let answered = false;
     const flushed = nc.flush().then(() => (answered = true));
-    await assert.rejects(fetch(`${servers.nats.monitorUrl}/healthz`, { signal: AbortSignal.timeout(300) }), {
-      name: 'TimeoutError',
-    });
-    assert.equal(answered, false);
-    servers.nats.resume();
+    try {
+      await assert.rejects(fetch(`${servers.nats.monitorUrl}/healthz`, { signal: AbortSignal.timeout(300) }), {
+        name: 'TimeoutError',
+      });
+      assert.equal(answered, false);
+    } finally {
+      servers.nats.resume();
+    }
     await flushed;
   });
 });
@@ -150,6 +164,39 @@ describe('MinIO', () => {
       QueueConfiguration.map(({ Queue }) => Queue).sort(),
       rules.QueueConfiguration.map(({ Queue }) => Queue).sort(),
     );
+  });
+
+  test('has its rules loaded before it takes the first object after a start', async () => {
+    await using nc = await natsClient();
+    const jsm = await jetstreamManager(nc);
+    // Presigned: the client itself would wait and try again.
+    const urls = await Promise.all(
+      Array.from({ length: 2000 }, (_, at) => s3().presignedPutObject('photos', `early-${at}`)),
+    );
+    let next = 0;
+    for (let round = 0; round < 3; round++) {
+      await servers.minio.kill9();
+      const up = new AbortController();
+      const restarted = servers.minio.restart().finally(() => up.abort());
+      const stored: string[] = [];
+      while (!up.signal.aborted || stored.length === 0) {
+        const url = urls[next];
+        assert.ok(url);
+        if (!(await put(url))) continue;
+        stored.push(new URL(url).pathname.slice(1));
+        next += 1;
+      }
+      await restarted;
+      const { state } = await jsm.streams.info('EVENTS');
+      const live = new Set<string>();
+      for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
+        live.add((await jsm.streams.getMessage('EVENTS', { seq }))?.json<{ Key: string }>().Key ?? '');
+      }
+      assert.deepEqual(
+        stored.filter((key) => !live.has(key)),
+        [],
+      );
+    }
   });
 
   test('refuses a wrong secret, serves no console, and has no secret in its log', async () => {
@@ -214,9 +261,12 @@ describe('PostgreSQL', () => {
     servers.postgres.pause();
     let answered = false;
     const asked = client.query('SELECT 1').then(() => (answered = true));
-    await assert.rejects(sql('SELECT 1'), /timeout/);
-    assert.equal(answered, false);
-    servers.postgres.resume();
+    try {
+      await assert.rejects(sql('SELECT 1'), /timeout/);
+      assert.equal(answered, false);
+    } finally {
+      servers.postgres.resume();
+    }
     await asked;
     await client.end();
   });

@@ -41,7 +41,11 @@ test('an empty server gets everything, in words; a second time changes nothing',
 test('what differs is put right, and said', async () => {
   await using room = await startRoom();
   const { consumers, streams } = room.nats.manager;
-  await consumers.update('EVENTS', 'changes', { max_ack_pending: 1000, backoff: [nanos(1000)], ack_wait: nanos(30_000) });
+  await consumers.update('EVENTS', 'changes', {
+    max_ack_pending: 1000,
+    backoff: [nanos(1000)],
+    ack_wait: nanos(30_000),
+  });
   await consumers.update('EVENTS', 'removals', { filter_subjects: ['events.images.removed'] });
   await streams.update('EVENTS', { max_bytes: 1024 ** 2, max_age: nanos(1000 * 3600) });
 
@@ -60,7 +64,10 @@ test('roles accept a difference that does no harm, and refuse one that does', as
   await streams.update('EVENTS', { max_bytes: 1024 ** 2 });
   assert.deepEqual(await verifyJetStream(room.nats, OPTIONS), ['stream EVENTS: max_bytes 1048576 → 4294967296']);
   await consumers.update('EVENTS', 'changes', { ack_wait: nanos(5_000) });
-  await assert.rejects(verifyJetStream(room.nats, OPTIONS), { code: 'NOT_PROVISIONED', message: /consumer changes: ack_wait 5 s → 60 s/ });
+  await assert.rejects(verifyJetStream(room.nats, OPTIONS), {
+    code: 'NOT_PROVISIONED',
+    message: /consumer changes: ack_wait 5 s → 60 s/,
+  });
 });
 
 test('a new tier gets its lanes beside the old ones', async () => {
@@ -80,10 +87,18 @@ test('what JetStream cannot change is named with its setting and a remedy, befor
     assert.ok(isAppError(error, 'JETSTREAM_DRIFT'));
     assert.match(error.message, /stream PLANNED: retention is limits, wanted workqueue/);
     assert.match(error.remedy ?? '', /Delete stream PLANNED/);
-    assert.deepEqual(error.details, { subject: 'stream PLANNED', setting: 'retention', found: 'limits', wanted: 'workqueue' });
+    assert.deepEqual(error.details, {
+      subject: 'stream PLANNED',
+      setting: 'retention',
+      found: 'limits',
+      wanted: 'workqueue',
+    });
     return true;
   });
-  assert.deepEqual((await streams.list().next()).map(({ config }) => config.name), ['PLANNED']);
+  assert.deepEqual(
+    (await streams.list().next()).map(({ config }) => config.name),
+    ['PLANNED'],
+  );
   await streams.delete('PLANNED');
 
   await provisionJetStream(nats, OPTIONS);

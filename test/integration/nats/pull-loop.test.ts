@@ -191,7 +191,9 @@ test('a dead letter is the message as it was, with why; a second copy of it is n
   assert.match(header('millrace-first-seen') ?? '', /^\d{4}-\d\d-\d\dT/);
   // trap n: advisories reach only who listens at that moment, so a stream does.
   const advisory = await eventually(() =>
-    manager.streams.getMessage(STREAMS.advisories, { last_by_subj: '$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.EVENTS.removals' }),
+    manager.streams.getMessage(STREAMS.advisories, {
+      last_by_subj: '$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.EVENTS.removals',
+    }),
   );
   assert.equal(advisory.json<{ reason: string }>().reason, 'BAD_EVENT');
 
@@ -200,7 +202,10 @@ test('a dead letter is the message as it was, with why; a second copy of it is n
   await manager.consumers.delete(STREAMS.events, 'removals');
   const { provisionJetStream } = await import('../../../workers/nats/provision.ts');
   await provisionJetStream(room.nats, { tiers: ['default'], replicas: 1 });
-  const again = room.loop({ consumer: 'removals', handler: async () => ({ kind: 'dead-letter', code: 'BAD_EVENT', message: '' }) });
+  const again = room.loop({
+    consumer: 'removals',
+    handler: async () => ({ kind: 'dead-letter', code: 'BAD_EVENT', message: '' }),
+  });
   await eventually(() => again.status().counts['dead-lettered'] === 1);
   assert.equal((await manager.streams.info(STREAMS.deadLetters)).state.messages, 1);
   assert.equal(times, 1);
@@ -283,7 +288,9 @@ test('trap e, f: stop() finishes what runs, hands back what was not started, and
     // What was handed back counts for the quarter of a second that it waits; anything else would for ack_wait, a minute.
     const info = () => room.nats.manager.consumers.info('EVENTS', 'changes');
     const other = room.loop({ handler: async () => settled });
-    await eventually(async () => (await info()).num_pending === 0 && (await info()).num_ack_pending === 0, { timeoutMs: 5_000 });
+    await eventually(async () => (await info()).num_pending === 0 && (await info()).num_ack_pending === 0, {
+      timeoutMs: 5_000,
+    });
     await other.stop();
   }
 });

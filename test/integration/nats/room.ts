@@ -36,7 +36,11 @@ export async function startRoom(options: JetStreamOptions = OPTIONS): Promise<Ro
   let owned = opened;
   const servers = owned.use(await startTestServers({ nats: true }));
   const lines: LogLine[] = [];
-  const log = createLog({ role: 'test', level: 'debug', destination: { write: (line) => void lines.push(JSON.parse(line)) } });
+  const log = createLog({
+    role: 'test',
+    level: 'debug',
+    destination: { write: (line) => void lines.push(JSON.parse(line)) },
+  });
   // The server may be down when a test ends: no draining, and loops do not wait.
   const connect = async (name = 'test') => {
     const made = await connectNats({ url: servers.nats.url, name }, log);

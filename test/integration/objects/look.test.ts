@@ -155,9 +155,12 @@ describe('a look at a real MinIO', () => {
     const lookers = Array.from({ length: 8 }, (_, n) =>
       looker(ref('restart', n % 2 ? 'nothing' : 'cat.jpg'), wanted[n % 2]),
     );
-    await Promise.race([world.minio.restart(), ...lookers]);
-    await eventually(() => world.objects.look(ref('restart')).then(() => true));
-    restarting.abort();
+    try {
+      await Promise.race([world.minio.restart(), ...lookers]);
+      await eventually(() => world.objects.look(ref('restart')).then(() => true));
+    } finally {
+      restarting.abort();
+    }
     await Promise.all(lookers);
     assert.ok(refused > 0);
     assert.deepEqual(await world.objects.look(ref('restart')), wanted[0]);

@@ -46,6 +46,8 @@ export async function startMinioWithTargets(
         MINIO_ROOT_PASSWORD: secretKey,
         MINIO_BROWSER: 'off',
         MINIO_UPDATE: 'off',
+        // Without it MinIO serves S3 before it has loaded its targets and the buckets' rules.
+        MINIO_SYNC_BOOT: 'on',
         ...targetsOf(ids),
         ...env,
       }),

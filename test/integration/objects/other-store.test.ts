@@ -64,7 +64,10 @@ describe('a store that answers otherwise', () => {
   });
 
   test('a 404 without any reason proves nothing', async () => {
-    const { objects } = await storeThat((_request, response) => answerWith(response, 404, '<html>not found</html>'));
+    const { objects } = await storeThat((request, response) => {
+      if (isTag(request)) return answerWith(response, 404, errorXml('NoSuchTagSet'));
+      answerWith(response, 404, '<html>not found</html>');
+    });
     await assert.rejects(
       objects.look(ref),
       (error) => isAppError(error, 'STORE_REFUSED') && error.disposition === 'retry',

@@ -244,6 +244,33 @@ test('a MinIO that lost its targets after it was provisioned is seen, also where
   assert.deepEqual(await codes(store, bucket, 'source-1'), []);
 });
 
+test("a user's rule to a target that is gone is not dropped on the way to writing ours", async () => {
+  await using minio = await startMinioWithTargets([...ALL, 'OTHER', 'OLD']);
+  const { store } = minio;
+  const bucket = 'photos';
+  await store.send({ method: 'PUT', bucket });
+  const rules = ['OTHER', 'OLD'].map(
+    (id) =>
+      `<QueueConfiguration><Event>s3:ObjectCreated:*</Event><Queue>arn:minio:sqs::${id}:nats</Queue></QueueConfiguration>`,
+  );
+  const body = `<NotificationConfiguration>${rules.join('')}</NotificationConfiguration>`;
+  await store.send({ method: 'PUT', bucket, query: { notification: '' }, body });
+
+  // GET hides the first rule without a target, and shows the second: writing that one again is refused.
+  await minio.restartWith(ALL);
+  await assert.rejects(provisionStore(store, [{ bucket, sourceId: null }], accepting()), (error) => {
+    assert.ok(isAppError(error, 'RULES_REFUSED'));
+    assert.deepEqual(error.details.arns, ['arn:minio:sqs::OLD:nats']);
+    return true;
+  });
+  await minio.restartWith([...ALL, 'OTHER', 'OLD']);
+  const shown = (await store.send({ method: 'GET', bucket, query: { notification: '' } })).body;
+  assert.deepEqual(
+    Array.from(shown.matchAll(/<Queue>([^<]+)/g), ([, arn]) => arn),
+    ['arn:minio:sqs::OTHER:nats', 'arn:minio:sqs::OLD:nats'],
+  );
+});
+
 test('a MinIO with a site region says so in its ARNs, and is as good', async () => {
   await using minio = await startMinioWithTargets(ALL, { MINIO_SITE_REGION: 'eu-west-1' });
   const source = { bucket: 'photos', sourceId: null };

@@ -15,11 +15,13 @@ import { ACK_WAIT_MS, type Delivery, type MemoryConsumer } from '../twins/memory
 import { type Host, INDEX_ID, type World } from '../world.ts';
 import { createVolumes } from './volumes.ts';
 
-const LEASE_MS = 60_000;
+/** Together with the working period (20 s) no more than the ack wait (60 s): who lost his message has lost his claim. */
+const LEASE_MS = 30_000;
 const SLOT_WAIT_MS = 500;
 
 export interface Processor {
   readonly process: Process;
+  rendering(): boolean;
   /** `linger`: its renderers do not notice at once. */
   crash(linger: boolean): void;
   stop(childrenToo: boolean): void;
@@ -129,20 +131,38 @@ export function startProcessor(world: World, host: Host, name: string): Processo
     laneTier: string | null,
   ): Promise<void> {
     const ref = 'ref' in delivery.body ? delivery.body.ref : delivery.body;
-    using _working = scheduler.every(process, ACK_WAIT_MS / 3, async () => delivery.working());
+    const hold = createHold(delivery);
+    using _working = scheduler.every(process, ACK_WAIT_MS / 3, async () => hold.prolong());
+    if (!hold.ours()) return; // it lay in the buffer of a stopped process: somebody else has it
     const { variant } = world;
     const handling = { deliveryCount: delivery.count, look: variant.look };
     const { ports, look, afterAck } = variant.wrap(portsOf(), handling);
     let verdict: Verdict;
     try {
-      verdict = await handle(ref, ports, contextOf(delivery, lane, laneTier), look);
+      verdict = await handle(ref, ports, contextOf(delivery, lane, laneTier, hold.ours), look);
     } catch (error) {
       if (!isAppError(error)) world.violate(`handle threw ${chainOf(error)}`);
       verdict = retry(500 + random.below(2_000), 'THROWN');
     }
     world.history.handled++;
+    // Only what is surely still ours: a late ack would take the message from whoever works on it now.
+    if (world.variant.acksOwnOnly && !hold.ours()) return;
     await settle(delivery, verdict);
     afterAck();
+  }
+
+  /** Whether a delivery is still ours, by our own clock: nobody tells us when the stream has given it to another. */
+  function createHold(delivery: Delivery<unknown>) {
+    let provedAtMs = delivery.deliveredAtMs;
+    const ours = (): boolean => scheduler.now() - provedAtMs < ACK_WAIT_MS / 2;
+    return {
+      ours,
+      prolong() {
+        if (!ours()) return;
+        provedAtMs = scheduler.now();
+        delivery.working();
+      },
+    };
   }
 
   async function settle(delivery: Delivery<unknown>, verdict: Verdict): Promise<void> {
@@ -164,8 +184,10 @@ export function startProcessor(world: World, host: Host, name: string): Processo
     { messageId, count }: Delivery<unknown>,
     lane: Lane | 'removals',
     laneTier: string | null,
+    stillOurs: () => boolean,
   ): Context {
-    return {
+    const context = {
+      stillOurs,
       wanted,
       indexId: INDEX_ID,
       host: host.name,
@@ -180,9 +202,10 @@ export function startProcessor(world: World, host: Host, name: string): Processo
       now: scheduler.now,
       random: random.next,
       newSetId: world.newSetId,
-      every: (ms, callback) => scheduler.every(process, ms, callback),
+      every: (ms: number, callback: () => Promise<void>) => scheduler.every(process, ms, callback),
       reached: () => undefined,
     };
+    return context;
   }
 
   for (let slot = 0; slot < profile.lookSlots; slot++) void pull(world.consumers.changes, 'live', null);
@@ -193,6 +216,7 @@ export function startProcessor(world: World, host: Host, name: string): Processo
 
   return {
     process,
+    rendering: () => children().length > 0,
     crash(linger) {
       scheduler.kill(process);
       for (const child of children()) {

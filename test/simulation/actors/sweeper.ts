@@ -9,7 +9,7 @@ export async function runSweep(world: World): Promise<boolean> {
   const { scheduler } = world;
   const process = scheduler.process('sweep');
   const suspend = world.suspend(process);
-  const { sweep: memory } = world.index;
+  const memory = world.index.sweepFromNow();
   const index = {
     async *rows(...where: Parameters<typeof memory.rows>) {
       yield* await suspend('sweep.rows', () => memory.rows(...where));

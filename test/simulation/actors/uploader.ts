@@ -41,15 +41,15 @@ export function startUploader(world: World): Uploader {
 
   function act(ref: ObjectRef): void {
     const present = objects.current(ref);
-    const kind = random.below(10);
-    if (present !== null && kind < 3) {
+    const kind = random.below(7);
+    if (present !== null && random.chance(profile.removals)) {
       if (profile.versioned && random.chance(0.4)) objects.uncover(ref);
       else objects.remove(ref);
       tell(ref, 'removed');
-    } else if (present !== null && kind < 5) {
+    } else if (present !== null && kind < 2) {
       // The same bytes again: as they were, or with another type or other metadata.
-      const contentType = kind === 3 ? present.version.contentType : random.pick(TYPES);
-      objects.put(ref, present.body, { contentType, metadata: kind === 3 ? {} : { n: String(random.below(3)) } });
+      const contentType = kind === 0 ? present.version.contentType : random.pick(TYPES);
+      objects.put(ref, present.body, { contentType, metadata: kind === 0 ? {} : { n: String(random.below(3)) } });
       tell(ref, 'created');
     } else {
       objects.put(ref, random.pick(BODIES), { contentType: random.pick(TYPES) });
@@ -63,7 +63,9 @@ export function startUploader(world: World): Uploader {
     scheduler.trace(() => `user: ${ref.key} ${kind}, now ${now === null ? 'gone' : `${now.body} (${now.version.contentType})`}`);
     if (random.chance(profile.eventLost)) return;
     const journal = kind === 'created' ? EVENT_SUBJECTS.createdJournal : EVENT_SUBJECTS.removedJournal;
-    if (!random.chance(profile.liveLost)) world.events.publish(EVENT_SUBJECTS[kind], ref);
+    const live = !random.chance(profile.liveLost);
+    if (live) world.events.publish(EVENT_SUBJECTS[kind], ref);
+    if (live && random.chance(profile.journalLost)) return;
     scheduler.later('journal', random.below(profile.journalLatestMs), () => world.events.publish(journal, ref));
   }
 

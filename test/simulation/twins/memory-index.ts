@@ -39,7 +39,8 @@ interface Attempt {
 export interface MemoryIndex {
   readonly index: Sync<Index>;
   readonly ledger: Sync<SetLedger>;
-  readonly sweep: Sync<SweepIndex>;
+  /** The port of one sweep that begins now: it pays what was owed until now. */
+  sweepFromNow(): Sync<SweepIndex>;
   /** What `provision` does for a bucket. */
   provision(store: string, bucket: string, id: string): void;
   rows(): Iterable<ObjectRow>;
@@ -71,7 +72,7 @@ export function createMemoryIndex(now: () => number, fences: Fences = ALL_FENCES
   const sets = new Map<string, StoredSet>();
   const attempts = new Map<string, Attempt[]>();
   const sources = new Map<string, string>();
-  const owedSweeps = new Map<string, Set<string>>();
+  const owedSweeps = new Map<string, Map<string, number>>();
   const flags = new Map<string, number>();
   let lastRevision = 0;
 
@@ -164,7 +165,7 @@ export function createMemoryIndex(now: () => number, fences: Fences = ALL_FENCES
     sourceId,
     oweSweep(store, bucket, reason) {
       const source = `${store}/${bucket}`;
-      owedSweeps.set(source, (owedSweeps.get(source) ?? new Set()).add(reason));
+      owedSweeps.set(source, (owedSweeps.get(source) ?? new Map<string, number>()).set(reason, now()));
     },
     claim,
     renew(setId, leaseMs) {
@@ -211,22 +212,26 @@ export function createMemoryIndex(now: () => number, fences: Fences = ALL_FENCES
     count: (volume) => [...sets.values()].filter((set) => set.volume === volume).length,
   };
 
-  const sweep: Sync<SweepIndex> = {
-    rows: (...where) => [...below(...where)].sort((a, b) => compareKeys(a.ref.key, b.ref.key)),
-    count: (...where) => [...below(...where)].length,
-    sourceId,
-    paySweep(store, bucket) {
-      owedSweeps.delete(`${store}/${bucket}`);
-    },
-    flagRemovals(store, bucket, count) {
-      flags.set(`${store}/${bucket}`, count);
-    },
-  };
+  function sweepFromNow(): Sync<SweepIndex> {
+    const startedAtMs = now();
+    return {
+      rows: (...where) => [...below(...where)].sort((a, b) => compareKeys(a.ref.key, b.ref.key)),
+      count: (...where) => [...below(...where)].length,
+      sourceId,
+      paySweep(store, bucket) {
+        const owed = owedSweeps.get(`${store}/${bucket}`) ?? new Map<string, number>();
+        for (const [reason, lastAtMs] of owed) if (lastAtMs <= startedAtMs) owed.delete(reason);
+      },
+      flagRemovals(store, bucket, count) {
+        flags.set(`${store}/${bucket}`, count);
+      },
+    };
+  }
 
   return {
     index,
     ledger,
-    sweep,
+    sweepFromNow,
     provision(store, bucket, id) {
       sources.set(`${store}/${bucket}`, id);
     },
@@ -238,7 +243,7 @@ export function createMemoryIndex(now: () => number, fences: Fences = ALL_FENCES
       for (const set of writing(ref, version)) if (set.leaseUntilMs > now()) count++;
       return count;
     },
-    owed: (store, bucket) => [...(owedSweeps.get(`${store}/${bucket}`) ?? [])],
+    owed: (store, bucket) => [...(owedSweeps.get(`${store}/${bucket}`)?.keys() ?? [])],
     withheld: (store, bucket) => flags.get(`${store}/${bucket}`) ?? 0,
   };
 }

@@ -10,6 +10,7 @@ export interface Delivery<Body> {
   readonly body: Body;
   /** 1 = first. */
   readonly count: number;
+  readonly deliveredAtMs: number;
   ack(): void;
   nak(delayMs: number): void;
   working(): void;
@@ -110,6 +111,7 @@ function createConsumer<Body>(name: string, scheduler: Scheduler, all: () => rea
       subject,
       body,
       count,
+      deliveredAtMs: scheduler.now(),
       ack: () => settle(sequence),
       nak: (delayMs) => {
         if (outstanding.get(sequence)?.count === count) comeBack(message, delayMs);

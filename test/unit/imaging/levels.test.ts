@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { coverSquare, planLevels } from '../../../workers/imaging/levels.ts';
 import type { Preset } from '../../../workers/model/preset.ts';
 

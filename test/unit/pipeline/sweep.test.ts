@@ -183,6 +183,12 @@ describe('sweep: what differs', () => {
       keys.map((key) => rowOf(key)),
     );
     assert.equal((await w.run()).published, 0);
+    const partly = world(
+      keys.map((key) => listed(key)),
+      keys.slice(2).map((key) => rowOf(key)),
+    );
+    await partly.run();
+    assert.deepEqual(partly.told(), ['sweep: missing a', 'sweep: missing \uffe6.jpg']);
   });
 
   test('keys that do not ascend end the sweep: in another order what is there would look gone', async () => {

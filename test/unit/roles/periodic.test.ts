@@ -22,7 +22,7 @@ describe('periodic rounds', () => {
     let [running, most, rounds] = [0, 0, 0];
     const periodic = startPeriodic(async () => {
       most = Math.max(most, ++running);
-      await new Promise((resolve) => setTimeout(resolve, 3));
+      for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
       running--;
       rounds++;
     }, options());

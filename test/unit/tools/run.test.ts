@@ -6,8 +6,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { tempDir } from '../harness/temp-dir.ts';
-import { ROOT } from './imports.ts';
+import { tempDir } from '../../harness/temp-dir.ts';
+import { ROOT } from '../../architecture/imports.ts';
 
 async function running(files: Readonly<Record<string, string>>, ...args: string[]) {
   await using folder = await tempDir();
@@ -41,15 +41,17 @@ test('a failure is told with place, error and what the file wrote to stderr; exi
     assert.ok(out.includes(part), `${part} is missing:\n${out}`);
 });
 
-test('a file that cannot be loaded, dies, or leaves a promise pending is a failure', async () => {
+test('a file that cannot be loaded, dies, hangs, or leaves a handle open is a failure', async () => {
   for (const broken of [
     "import './none.ts';",
     'process.kill(process.pid, "SIGKILL");',
     "test('dies', () => { process.exit(3); });",
     "test('never ends', () => new Promise(() => {}));",
+    "test('fine, but a timer stays', () => void setInterval(() => {}, 1000));",
   ]) {
-    const { code, last } = await running({ 'a.test.ts': FINE, 'b.test.ts': broken });
-    assert.deepEqual([code, last], [1, '2 passed, 1 failed'], broken);
+    const { code, last } = await running({ 'a.test.ts': FINE, 'b.test.ts': broken }, '--file-timeout-ms', '2000');
+    assert.equal(code, 1, broken);
+    assert.match(last ?? '', /^[23] passed, 1 failed$/, broken);
   }
 });
 
