@@ -184,7 +184,8 @@ export function createScheduler({ random, startMs, trace }: SchedulerOptions): S
       decisions++;
       nowMs += random.below(4);
       if (random.chance(weather.leap)) {
-        nowMs += random.below(weather.leapMs);
+        const sent = ready.some(({ effect }) => effect);
+        nowMs += random.below(sent ? Math.min(weather.leapMs, SENT_LATEST_MS) : weather.leapMs);
         if (trace !== undefined) note('the clock leapt');
       }
       timers.due(nowMs, ready);

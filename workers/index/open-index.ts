@@ -10,7 +10,16 @@ import { condemned, condemnExpired, count, forget, stateOf } from './ledger.ts';
 import { countRows, listRows, type RowFilter } from './listing.ts';
 import type { AttemptEnding, ClaimRequest, CommitRequest } from '../model/commit.ts';
 import { decodeRow, ROW_COLUMNS, type RowColumns } from './row-codec.ts';
-import { flaggedRemovals, flagRemovals, indexNow, owedSweeps, oweSweep, paySweep, sourceId } from './sources.ts';
+import {
+  flaggedRemovals,
+  flagRemovals,
+  indexNow,
+  knownBuckets,
+  owedSweeps,
+  oweSweep,
+  paySweep,
+  sourceId,
+} from './sources.ts';
 import { assertStorable } from './storable.ts';
 import { verifyIndex } from './verify-index.ts';
 import { registeredVolumes } from './volumes.ts';
@@ -58,6 +67,7 @@ export function openIndex(options: DatabaseOptions, log: DatabaseLog) {
         flagRemovals: (store: string, bucket: string, removals: number) => flagRemovals(db, store, bucket, removals),
       };
     },
+    knownBuckets: (store: string) => knownBuckets(db, store),
     owedSweeps: () => owedSweeps(db),
     flaggedRemovals: () => flaggedRemovals(db),
 

@@ -71,6 +71,15 @@ export async function paySweep(db: Database, store: string, bucket: string, star
   );
 }
 
+/** Every bucket of the store that we were ever told of, also those that no source names any more. */
+export async function knownBuckets(db: Database, store: string): Promise<readonly string[]> {
+  const rows = await db.query<{ bucket: string }>(
+    'SELECT bucket FROM millrace.sources WHERE store = $1 AND source_id IS NOT NULL ORDER BY bucket',
+    [store],
+  );
+  return rows.map(({ bucket }) => bucket);
+}
+
 /** Milliseconds since the epoch, by the index's clock. */
 export async function indexNow(db: Database): Promise<number> {
   const [row] = await db.query<{ now: Date }>('SELECT clock_timestamp() AS now');

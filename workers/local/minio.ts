@@ -45,7 +45,7 @@ const TARGETS = {
   JOURNAL_REMOVED: EVENT_SUBJECTS.removedJournal,
 };
 
-/** Resolves when S3 requests are served. Errors: PORT_IN_USE and those of startChild. */
+/** Resolves when S3 requests are served and the buckets' rules are loaded (`/minio/health/ready` says yes before either). Errors: PORT_IN_USE and those of startChild. */
 export async function startMinio(options: MinioOptions): Promise<MinioServer> {
   const { binary, folder, port, accessKey, secretKey } = options;
   const home = join(folder, 'minio');

@@ -13,9 +13,16 @@ export interface WorkItem {
   readonly ref: ObjectRef;
   /** hand-over, sweep, retry, … : for `explain`, never for a decision. */
   readonly reason: string;
+  /** The one thing that no look can tell: an operator agreed that a row which no source covers any more goes (I5). */
+  readonly removeUncovered?: true | undefined;
 }
 
-const workItemSchema: z.ZodType<WorkItem> = z.object({ v: z.literal(1), ref: refSchema, reason: z.string() });
+const workItemSchema: z.ZodType<WorkItem> = z.object({
+  v: z.literal(1),
+  ref: refSchema,
+  reason: z.string(),
+  removeUncovered: z.literal(true).optional(),
+});
 
 /** Throws a ZodError or SyntaxError; the caller maps it to a dead letter. */
 export function decodeWorkItem(bytes: Uint8Array): WorkItem {

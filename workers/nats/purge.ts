@@ -50,8 +50,7 @@ export async function purgeAcked(nats: Nats, { settleMs = SETTLE_MS }: PurgeOpti
   try {
     const { first_seq: firstSeq, last_seq: lastSeq } = (await nats.manager.streams.info(STREAMS.events)).state;
     await delay(settleMs);
-    const infos = await waitingConsumers(nats); const later = (await nats.manager.streams.info(STREAMS.events)).state.last_seq;
-    const floor = Math.min(...infos.map((info) => floorOf(info, later)));
+    const floor = Math.min(...(await waitingConsumers(nats)).map((info) => floorOf(info, lastSeq)));
     // Up to but not including `seq`.
     const { purged } =
       floor < firstSeq ? { purged: 0 } : await nats.manager.streams.purge(STREAMS.events, { seq: floor + 1 });

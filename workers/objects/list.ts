@@ -46,7 +46,7 @@ interface Page {
   readonly nextToken: string | null;
 }
 
-export function parsePage(xml: string, bucket: string): Page {
+function parsePage(xml: string, bucket: string): Page {
   const broken = (what: string) => new AppError('LISTING_BROKEN', `a listing ${what}`, { details: { bucket } });
   if (!xml.includes('</ListBucketResult>')) throw broken('is no listing, or was cut short');
   const isEscaped = textOf(xml, 'EncodingType') === 'url';

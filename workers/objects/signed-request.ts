@@ -77,9 +77,9 @@ export function openStore(config: StoreConfig): Store {
   }
 
   async function send(request: StoreRequest): Promise<StoreAnswer> {
-    if (closed) throw new AppError('STORE_CLOSED', 'the connection to the store was closed');
     const signedAtMs = Date.now();
     const url = await presign(request, SIGNED_FOR_S);
+    if (closed) throw new AppError('STORE_CLOSED', 'the connection to the store was closed');
     // Cut, not parsed: URL would rewrite `a/../b`, and the signature covers the path as it is.
     const pathAt = url.indexOf('/', url.indexOf('//') + 2);
     const origin = url.slice(0, pathAt);

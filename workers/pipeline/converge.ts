@@ -28,7 +28,12 @@ export async function converge(ref: ObjectRef, ports: Ports, ctx: Context, look 
     const observed = await look(ref, ports);
     row = observed.row;
     await ctx.reached('looked');
-    const plan = planFor(observed, ctx.wanted, { decoders: ports.renderers.decoders, nowMs: ctx.now() });
+    const { removeUncovered } = ctx;
+    const plan = planFor(observed, ctx.wanted, {
+      decoders: ports.renderers.decoders,
+      nowMs: ctx.now(),
+      removeUncovered,
+    });
     if (plan.kind === 'nothing') return { verdict: { kind: 'settled' }, row, committed };
     const applied = await apply(plan, observed, ports, ctx);
     if (applied.kind === 'ended') return { verdict: applied.verdict, row, committed };

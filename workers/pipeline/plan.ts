@@ -23,6 +23,8 @@ export interface Present {
   /** Names and versions of what decodes (I6). */
   readonly decoders: string;
   readonly nowMs: number;
+  /** An operator agreed that rows which no source covers any more go. */
+  readonly removeUncovered: boolean;
 }
 
 export function planFor({ ref, row, sighting, sourceProven }: Observed, wanted: Wanted, present: Present): Plan {
@@ -34,7 +36,10 @@ export function planFor({ ref, row, sighting, sourceProven }: Observed, wanted: 
   }
 
   const desired = desiredOf(ref, wanted);
-  if (desired === null) return { kind: 'skip', code: 'NO_SOURCE' };
+  if (desired === null) {
+    const remove = present.removeUncovered && row !== null && row.state !== 'removed';
+    return remove ? { kind: 'remove' } : { kind: 'skip', code: 'NO_SOURCE' };
+  }
   const { version } = sighting;
   const { tier } = desired;
   const sameBytes = row !== null && row.state !== 'removed' && row.version.etag === version.etag;

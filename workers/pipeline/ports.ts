@@ -131,6 +131,8 @@ export interface Context {
   readonly indexId: string;
   readonly host: string;
   readonly lane: Lane | 'removals';
+  /** Of a work item: see there. */
+  readonly removeUncovered: boolean;
   /** Of a planned lane: the tier it serves. */
   readonly laneTier: string | null;
   /** `<stream>:<sequence>` of the message in hand. */

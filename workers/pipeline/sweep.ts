@@ -30,7 +30,7 @@ export interface SweepPorts {
 /** missing: no row, or one that says removed · gone: no object · uncovered: an object that no source wants any more still has a row. */
 export type Difference = 'missing' | 'stale' | 'gone' | 'uncovered';
 
-export interface SweepContext extends Present {
+export interface SweepContext extends Omit<Present, 'removeUncovered'> {
   readonly wanted: Wanted;
   readonly signal: AbortSignal;
   /** Told of each difference as it is found, before it is known whether it is published. */
@@ -81,7 +81,8 @@ export async function sweep(scope: SweepScope, ports: SweepPorts, ctx: SweepCont
     const ref = { store, bucket, key };
     const tier = laneTier(ref, object === null || difference === 'uncovered' ? row : null, ctx.wanted);
     const messageId = `sweep-${refHash(ref)}-${sightToken(object, row?.revision ?? 0, ctx)}`;
-    const item = { v: 1, ref, reason: `sweep: ${difference}` } as const;
+    const agreed = difference === 'uncovered' ? ({ removeUncovered: true } as const) : {};
+    const item = { v: 1, ref, reason: `sweep: ${difference}`, ...agreed } as const;
     await outbox.add(() => ports.workItems.publish(tier, 'bulk', 'sweep', item, messageId));
     counts.published += 1;
   }
@@ -148,7 +149,10 @@ function differenceOf({ object, row }: Pair, ref: ObjectRef, ctx: SweepContext):
   )
     return 'stale';
   // The listing agrees with the row as far as it goes; what is wanted of that version may still have changed.
-  const plan = planFor({ ref, row, sighting: { kind: 'present', version }, sourceProven: true }, wanted, ctx);
+  const plan = planFor({ ref, row, sighting: { kind: 'present', version }, sourceProven: true }, wanted, {
+    ...ctx,
+    removeUncovered: false,
+  });
   return plan.kind === 'nothing' ? null : 'stale';
 }
 

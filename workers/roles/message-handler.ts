@@ -1,6 +1,5 @@
 // From a message to `handle`: decodes it, gives it its context, and measures its steps.
-import type { ObjectRef } from '../model/object-ref.ts';
-import { decodeWorkItem } from '../model/messages.ts';
+import { decodeWorkItem, type WorkItem } from '../model/messages.ts';
 import type { Lane } from '../model/subjects.ts';
 import { retry, type Verdict } from '../model/verdict.ts';
 import type { IncomingMessage } from '../nats/message.ts';
@@ -38,7 +37,8 @@ export function createMessageHandler(
     const wanted = generation.wanted();
     if (wanted === null) return retry(2_000, 'CONFIG_OUTDATED');
     try {
-      const ref = lane === 'live' || lane === 'removals' ? eventRef(message, wanted.store) : itemRef(message);
+      const { ref, removeUncovered = false } =
+        lane === 'live' || lane === 'removals' ? eventOf(message, wanted.store) : itemOf(message);
       const messageId = `${message.stream}:${message.streamSeq}`;
       const log = deps.log.child({ ...ref, stream: message.stream, streamSeq: message.streamSeq });
       const startedMs = performance.now();
@@ -48,6 +48,7 @@ export function createMessageHandler(
         indexId,
         host,
         lane,
+        removeUncovered,
         laneTier: tier,
         messageId,
         deliveryCount: message.deliveryCount,
@@ -75,14 +76,16 @@ export function createMessageHandler(
   };
 }
 
-function eventRef({ data }: IncomingMessage, store: string): ObjectRef {
+type Work = Pick<WorkItem, 'ref' | 'removeUncovered'>;
+
+function eventOf({ data }: IncomingMessage, store: string): Work {
   const { bucket, key } = decodeObjectEvent(data);
-  return { store, bucket, key };
+  return { ref: { store, bucket, key } };
 }
 
-function itemRef({ data }: IncomingMessage): ObjectRef {
+function itemOf({ data }: IncomingMessage): Work {
   try {
-    return decodeWorkItem(data).ref;
+    return decodeWorkItem(data);
   } catch (cause) {
     throw new AppError('NOT_A_WORK_ITEM', 'the message is no work item', { disposition: 'refuse', cause });
   }

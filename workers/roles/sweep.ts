@@ -28,13 +28,15 @@ export async function sweep(
       remedy: 'Run millrace provision with it, or use the file that is in force.',
     });
   }
-  const configured = [...new Set(configuration.sources.map((source) => source.bucket))];
-  if (bucket !== undefined && !configured.includes(bucket)) {
+  const store = configuration.store.name;
+  // Also the buckets of sources that were taken out of the configuration: what they left in the index is flagged until told (I5).
+  const known = await index.knownBuckets(store);
+  const buckets = [...new Set([...configuration.sources.map((source) => source.bucket), ...known])];
+  if (bucket !== undefined && !buckets.includes(bucket)) {
     throw new AppError('NO_SOURCE', `no source names bucket ${bucket}`, {
-      remedy: `Choose one of: ${configured.join(', ')}.`,
+      remedy: `Choose one of: ${buckets.join(', ')}.`,
     });
   }
-  const store = configuration.store.name;
   const workItems = createWorkItems(nats);
   const ctx = {
     wanted: wantedOf(configuration, newest.number),
@@ -43,7 +45,7 @@ export async function sweep(
     signal,
   };
   const swept: SweptBucket[] = [];
-  for (const name of bucket === undefined ? configured : [bucket]) {
+  for (const name of bucket === undefined ? buckets : [bucket]) {
     const scope = { store, bucket: name, prefix, dryRun, allowRemovals };
     const report = await sweepBucket(scope, { objects, index: await index.beginSweep(), workItems }, ctx);
     swept.push({ bucket: name, prefix, ...report });

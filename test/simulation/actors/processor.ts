@@ -105,6 +105,7 @@ export function startProcessor(world: World, host: Host, name: string): Processo
   async function pull<Body extends ObjectRef | WorkItem>(
     consumer: MemoryConsumer<Body>,
     lane: Lane | 'removals',
+    removeUncovered: false,
     laneTier: string | null,
   ): Promise<void> {
     while (!stopping.signal.aborted) {
@@ -139,7 +140,7 @@ export function startProcessor(world: World, host: Host, name: string): Processo
     const { ports, look, afterAck } = variant.wrap(portsOf(), handling);
     let verdict: Verdict;
     try {
-      verdict = await handle(ref, ports, contextOf(delivery, lane, laneTier, hold.ours), look);
+      verdict = await handle(ref, ports, contextOf(delivery, lane, laneTier), look);
     } catch (error) {
       if (!isAppError(error)) world.violate(`handle threw ${chainOf(error)}`);
       verdict = retry(500 + random.below(2_000), 'THROWN');
@@ -184,10 +185,8 @@ export function startProcessor(world: World, host: Host, name: string): Processo
     { messageId, count }: Delivery<unknown>,
     lane: Lane | 'removals',
     laneTier: string | null,
-    stillOurs: () => boolean,
   ): Context {
-    const context = {
-      stillOurs,
+    return {
       wanted,
       indexId: INDEX_ID,
       host: host.name,
@@ -202,10 +201,9 @@ export function startProcessor(world: World, host: Host, name: string): Processo
       now: scheduler.now,
       random: random.next,
       newSetId: world.newSetId,
-      every: (ms: number, callback: () => Promise<void>) => scheduler.every(process, ms, callback),
+      every: (ms, callback) => scheduler.every(process, ms, callback),
       reached: () => undefined,
     };
-    return context;
   }
 
   for (let slot = 0; slot < profile.lookSlots; slot++) void pull(world.consumers.changes, 'live', null);

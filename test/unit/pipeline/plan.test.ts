@@ -10,7 +10,7 @@ const ref = refOf('cat.jpg');
 const config = wanted();
 const desired = desiredOf(ref, config);
 assert.ok(desired);
-const present = { decoders: 'sharp 1', nowMs: 1_000_000 };
+const present = { decoders: 'sharp 1', nowMs: 1_000_000, removeUncovered: false };
 const seen = (over = {}): Sighting => ({ kind: 'present', version: versionOf(over) });
 const gone: Sighting = { kind: 'gone', sourceTag: 'tag' };
 
@@ -102,7 +102,13 @@ describe('planFor', () => {
     assert.equal(plan(row({ generation: 2 }), seen({ etag: 'e2' })), 'outdated');
     assert.equal(plan(row({ generation: 2 }), gone), 'outdated');
   });
-  test('what no source covers is skipped', () => {
-    assert.equal(plan(null, seen(), { config: wanted({ sources: [] }) }), 'skip');
+  test('I5: what no source covers is skipped, and removed only when an operator agreed', () => {
+    const uncovered = wanted({ sources: [] });
+    assert.equal(plan(null, seen(), { config: uncovered }), 'skip');
+    assert.equal(plan(row(), seen(), { config: uncovered }), 'skip');
+    const observed = { ref, row: row(), sighting: seen(), sourceProven: false };
+    assert.equal(planFor(observed, uncovered, { ...present, removeUncovered: true }).kind, 'remove');
+    const covered = { ...observed, row: row() };
+    assert.equal(planFor(covered, config, { ...present, removeUncovered: true }).kind, 'nothing');
   });
 });
