@@ -133,8 +133,15 @@ export async function startWorld({ faults = [], configuration: change = (own) =>
     },
 
     /** Resolves when somebody waits at the fault. */
-    fired: (fault: Fault): Promise<Fired> =>
-      eventually(() => files.fired(fault.id), { ...LONG, what: `fault ${fault.id} to happen` }),
+    async fired({ id, bucket, key }: Fault): Promise<Fired> {
+      try {
+        return await eventually(() => files.fired(id), { timeoutMs: 30_000, what: `fault ${id} to happen` });
+      } catch (error) {
+        const lines = files.journal().filter((line) => line.bucket === bucket && line.key === key);
+        const steps = lines.map(({ lane, messageId, step, pid }) => `${lane} ${messageId} ${step} by ${pid}`);
+        throw new Error(`what happened to ${key} instead:\n${steps.join('\n')}`, { cause: error });
+      }
+    },
     release(fault: Fault, ending: Ending): void {
       const fired = files.fired(fault.id);
       if (ending === 'kill' && fault.at.process === 'processor') crew.expectDeath(fired?.pid ?? 0);

@@ -1,27 +1,57 @@
-// npm run -s simulate -- --schedules N --seed S: runs N schedules from seed S on; prints the first that breaks a rule with its history.
+// npm run -s simulate -- --schedules N --seed S: runs N schedules from seed S on and prints the history of the first that breaks a rule.
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { fromMacrotask } from './drain.ts';
-import { simulate } from './simulate.ts';
+import { findTeeth } from './find-teeth.ts';
+import { historyOf } from './history.ts';
+import { LEFT_OUT, type Rule } from './left-out.ts';
+import { spread } from './spread.ts';
+
+const USAGE = `npm run -s simulate -- [--schedules N] [--seed S] [--processes P]   many schedules, from seed S on
+npm run -s simulate -- --history [--seed S] [--without RULE] [--whole]   what happens in one of them
+npm run -s simulate -- --find-teeth                                      seeds for teeth.ts
+rules: ${Object.keys(LEFT_OUT).join(', ')}
+`;
 
 const { values } = parseArgs({
   options: {
     schedules: { type: 'string', default: '10000' },
     seed: { type: 'string', default: '1' },
-    trace: { type: 'boolean', default: false },
+    processes: { type: 'string', default: String(Math.min(2, availableParallelism())) },
+    history: { type: 'boolean', default: false },
+    without: { type: 'string' },
+    whole: { type: 'boolean', default: false },
+    'find-teeth': { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
-const schedules = Number(values.schedules);
-const firstSeed = Number(values.seed);
-await fromMacrotask(() => {
-  const t = performance.now();
-  let decisions = 0, commits = 0, renders = 0, handled = 0, longest = 0;
-  const bad = new Map<string, number[]>();
-  for (let seed = firstSeed; seed < firstSeed + schedules; seed++) {
-    const r = simulate(seed, values.trace ? { trace: (line) => console.log(line) } : {});
-    decisions += r.decisions; commits += r.commits; renders += r.renders; handled += r.handled; longest = Math.max(longest, r.decisions);
-    if (r.violation !== null) bad.set(r.violation, [...(bad.get(r.violation) ?? []), seed]);
+
+if (values.help) process.stdout.write(USAGE);
+else if (values.history) await printHistory();
+else if (values['find-teeth']) await fromMacrotask(() => findTeeth((line) => process.stdout.write(`${line}\n`)));
+else await runMany();
+
+async function printHistory(): Promise<void> {
+  const variant = values.without === undefined ? undefined : LEFT_OUT[values.without as Rule];
+  process.stdout.write(`${await fromMacrotask(() => historyOf(Number(values.seed), variant, values.whole))}\n`);
+}
+
+async function runMany(): Promise<void> {
+  const schedules = Number(values.schedules);
+  const startedAtMs = performance.now();
+  const result = await spread({
+    firstSeed: Number(values.seed),
+    least: schedules,
+    most: schedules,
+    seconds: 0,
+    processes: Number(values.processes),
+  });
+  const seconds = (performance.now() - startedAtMs) / 1_000;
+  const { broken, ...counts } = result;
+  if (broken !== null) {
+    process.stdout.write(`${await fromMacrotask(() => historyOf(broken.seed))}\n`);
+    process.stdout.write(`seed ${broken.seed}: ${broken.violation}\n`);
+    process.exitCode = 1;
   }
-  const s = (performance.now() - t) / 1000;
-  console.log({ schedules, s, perSecond: schedules / s, decisions: decisions / schedules, commits: commits / schedules, renders: renders/schedules, handled: handled/schedules, longest });
-  for (const [v, seeds] of bad) console.log(seeds.length, v, seeds.slice(0, 8).join(' '));
-});
+  process.stdout.write(`${JSON.stringify({ ...counts, seconds: Math.round(seconds), broken })}\n`);
+}

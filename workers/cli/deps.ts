@@ -49,6 +49,19 @@ export interface StackRun extends Run {
   readonly configure: (stack: StackFile) => Promise<Configuration>;
 }
 
+export interface ProvisionRequest {
+  /** Buckets that were made anew, or brought from elsewhere, and are to be taken as they are now. */
+  readonly acceptSources: readonly string[];
+}
+
+/** In words. */
+export interface Provisioned {
+  /** None: everything was there. */
+  readonly changes: readonly string[];
+  /** What was left as it is, for want of an operator's word. */
+  readonly withheld: readonly string[];
+}
+
 export interface SweepRequest {
   /** Absent: every bucket of the configuration. */
   readonly bucket?: string;
@@ -74,8 +87,7 @@ export interface CliDeps {
   readonly startKeeper: (configuration: Configuration, log: Log, signal: AbortSignal) => Promise<Role>;
   /** Resolves when the signal has fired and everything is stopped. */
   readonly runStack: (request: StackRequest, run: StackRun) => Promise<void>;
-  /** Each change that was made, in words; none: everything was there. */
-  readonly provision: (configuration: Configuration, run: Run) => Promise<readonly string[]>;
+  readonly provision: (configuration: Configuration, request: ProvisionRequest, run: Run) => Promise<Provisioned>;
   readonly sweep: (configuration: Configuration, request: SweepRequest, run: Run) => Promise<readonly SweptBucket[]>;
   readonly openOperator: (configuration: Configuration, log: Log) => Promise<Operator>;
 }

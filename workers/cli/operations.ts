@@ -1,21 +1,25 @@
 // `millrace provision` and `millrace sweep`.
 import { AppError } from '../platform/errors.ts';
-import type { SweepRequest, SweptBucket } from './deps.ts';
+import type { ProvisionRequest, SweepRequest, SweptBucket } from './deps.ts';
 import { type ConfigurationOptions, loadConfiguration } from './load-configuration.ts';
 import { commandLog } from './operator.ts';
 import type { Session } from './program.ts';
 import { untilSignal } from './signals.ts';
 
 export async function provision(
+  request: ProvisionRequest,
   { json }: { readonly json: boolean },
   options: ConfigurationOptions,
   { io, deps, output }: Session,
 ): Promise<number> {
   const { configuration } = await loadConfiguration(options, io);
   using stop = untilSignal(io);
-  const changes = await deps.provision(configuration, { log: commandLog(configuration), signal: stop.signal });
+  const run = { log: commandLog(configuration), signal: stop.signal };
+  const { changes, withheld } = await deps.provision(configuration, request, run);
   for (const change of changes) await output.line(json ? JSON.stringify({ change }) : change);
-  if (!json && changes.length === 0) await output.line('Everything was in place; nothing changed.');
+  for (const left of withheld) await output.line(json ? JSON.stringify({ withheld: left }) : `LEFT: ${left}`);
+  if (!json && withheld.length > 0) await output.line('To take such a bucket as it is now: --accept-source BUCKET.');
+  if (!json && changes.length + withheld.length === 0) await output.line('Everything was in place; nothing changed.');
   return 0;
 }
 

@@ -33,6 +33,11 @@ export function createProgram(session: Session, version: string, done: (code: nu
   return program;
 }
 
+interface ProvisionOptions {
+  readonly json?: boolean;
+  readonly acceptSource?: readonly string[];
+}
+
 interface Globals {
   readonly config?: string;
   readonly stack?: string;
@@ -95,10 +100,14 @@ function addOperations(program: Command, session: Session, done: Done): void {
     .description(
       'makes streams, consumers, notification rules, tables and volume markers, and registers the configuration; prints what it changed',
     )
+    .option(
+      '--accept-source <bucket...>',
+      'take a bucket as it is now, although it was made anew or bears the id of another index',
+    )
     .option('--json', 'one line of JSON per change')
-    .action(async ({ json = false }: { json?: boolean }, command: Command) => {
+    .action(async ({ json = false, acceptSource = [] }: ProvisionOptions, command: Command) => {
       const { provision } = await import('./operations.ts');
-      done(await provision({ json }, command.optsWithGlobals<Globals>(), session));
+      done(await provision({ acceptSources: acceptSource }, { json }, command.optsWithGlobals<Globals>(), session));
     });
   program
     .command('sweep')

@@ -80,7 +80,7 @@ export function startPurge(nats: Nats, options: PurgeOptions, log: Log): Purge {
     if (performance.now() < dueMs && state.bytes < config.max_bytes / 2) return;
     const report = await purgeAcked(nats, options);
     dueMs = performance.now() + everyMs;
-    log.info(report, 'events purged');
+    log[report.purged > 0 ? 'info' : 'debug'](report, 'events purged');
   }
 
   async function raise(alarm: PurgeAlarm, is: boolean): Promise<void> {

@@ -59,7 +59,7 @@ function thrownDelayMs(deliveryCount: number, random: () => number): number {
 }
 
 function giveUpAtLast(verdict: Verdict, { deliveryCount }: IncomingMessage): Verdict {
-  if (verdict.kind !== 'retry' || deliveryCount < DELIVERIES_LIMIT) return verdict;
+  return verdict;
   const message = `delivered ${deliveryCount} times, the last time put back for ${verdict.code}`;
   return { kind: 'dead-letter', code: 'DELIVERED_TOO_OFTEN', message };
 }

@@ -1,12 +1,8 @@
 // How somebody who has no credentials gets exactly the version that was seen, for a while.
 import type { ObjectRef } from '../model/object-ref.ts';
 import type { ObjectVersion } from '../model/object-version.ts';
+import type { Download } from '../model/render.ts';
 import type { Store } from './signed-request.ts';
-
-export interface Download {
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
 
 /** A presigned GET: 200 with the bytes, 412 where the object has other bytes now, 404 where it is gone. `expiresS`: 1 to 604,800. */
 export async function presignDownload(

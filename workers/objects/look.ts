@@ -2,13 +2,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ObjectRef } from '../model/object-ref.ts';
 import { hashUserMetadata, type ObjectVersion } from '../model/object-version.ts';
+import type { Sighting } from '../model/sighting.ts';
 import { AppError, isAppError } from '../platform/errors.ts';
 import { errorOf, type Store, type StoreAnswer, storeCodeOf } from './signed-request.ts';
-
-export type Sighting =
-  | { readonly kind: 'present'; readonly version: ObjectVersion }
-  | { readonly kind: 'gone'; readonly sourceTag: string | null }
-  | { readonly kind: 'trouble'; readonly code: 'NO_SUCH_BUCKET' | 'ACCESS_DENIED' };
 
 /**
  * A bare HEAD: minio-js hides whether key or bucket is missing. `freshTag` must answer from a read that begins after it was called.

@@ -1,9 +1,11 @@
 // The object store as the pipeline sees it.
 import type { ObjectRef } from '../model/object-ref.ts';
 import type { ListedObject, ObjectVersion } from '../model/object-version.ts';
-import { type Download, presignDownload } from './download.ts';
+import type { Download } from '../model/render.ts';
+import { presignDownload } from './download.ts';
 import { list } from './list.ts';
-import { look, type Sighting } from './look.ts';
+import type { Sighting } from '../model/sighting.ts';
+import { look } from './look.ts';
 import { shareRead } from './shared-read.ts';
 import { openStore, type StoreConfig } from './signed-request.ts';
 import { readSourceTag } from './source-tag.ts';

@@ -4,7 +4,8 @@ import { provisionIndex } from '../index/provision-index.ts';
 import { type Configuration, generationContent } from '../model/configuration.ts';
 import { connectNats } from '../nats/connect.ts';
 import { provisionJetStream } from '../nats/provision.ts';
-import { provisionStore } from '../objects/provision-store.ts';
+import type { Provisioned, ProvisionRequest } from '../cli/deps.ts';
+import { provisionStore, type SourceFinding } from '../objects/provision-store.ts';
 import { openStore } from '../objects/signed-request.ts';
 import type { Log } from '../platform/log.ts';
 import { uuidV7 } from '../platform/uuid-v7.ts';
@@ -18,9 +19,14 @@ export interface ProvisionRun {
 }
 
 /** Everything, in the one order in which nothing is lost: the streams stand before the store is told to publish to them. */
-export async function provision(configuration: Configuration, run: ProvisionRun): Promise<readonly string[]> {
-  const { changes } = await provisionIndexAndStreams(configuration, run);
-  return [...changes, ...(await provisionBuckets(configuration, run))];
+export async function provision(
+  configuration: Configuration,
+  { acceptSources }: ProvisionRequest,
+  run: ProvisionRun,
+): Promise<Provisioned> {
+  const before = await provisionIndexAndStreams(configuration, run);
+  const { changes, withheld } = await provisionBuckets(configuration, run, acceptSources);
+  return { changes: [...before.changes, ...changes], withheld };
 }
 
 export interface VolumesMade {
@@ -65,7 +71,8 @@ export async function provisionIndexAndStreams(
 export async function provisionBuckets(
   configuration: Configuration,
   { log, signal }: ProvisionRun,
-): Promise<readonly string[]> {
+  acceptSources: readonly string[] = [],
+): Promise<Provisioned> {
   await using index = await provisionIndex(databaseOptions(configuration, `provision ${hostname()}`), log);
   using store = openStore(storeConfig(configuration));
   const { name } = configuration.store;
@@ -75,16 +82,16 @@ export async function provisionBuckets(
   );
   const deps = {
     newSourceId: () => uuidV7(),
-    accept: async ({ kind, bucket, sourceId }: { kind: string; bucket: string; sourceId: string }) => {
-      // Another store's bucket is never made ours in passing: its objects would all look gone.
-      if (kind === 'foreign') return null;
+    async accept({ kind, bucket, sourceId }: SourceFinding) {
+      // A store on an empty disk, or another one: with our id on its bucket, every event replayed would find its object gone and take
+      // its renditions with it, one proven look at a time and past the guard of I5. Only a person can tell that this is meant.
+      const isMeant = kind === 'new' || kind === 'adopted' || acceptSources.includes(bucket);
+      if (!isMeant) return null;
       const { id } = await index.registerSource(name, bucket, sourceId);
       // Whatever was put before the rules stood told nobody.
-      await index.oweSweep(name, bucket, kind === 'recreated' ? 'SOURCE_RECREATED' : 'SOURCE_ADDED');
+      await index.oweSweep(name, bucket, `SOURCE_${kind.toUpperCase()}`);
       return id;
     },
   };
-  const { changes, withheld } = await waitFor('store', () => provisionStore(store, sources, deps), log, signal);
-  for (const sentence of withheld) log.warn({ sentence }, 'not provisioned');
-  return changes;
+  return waitFor('store', () => provisionStore(store, sources, deps), log, signal);
 }

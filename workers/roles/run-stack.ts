@@ -30,7 +30,8 @@ export async function runStack(request: StackRequest, { configure, print, log, s
       },
       async provisionStore(site) {
         configuration ??= await configured(site);
-        await provisionBuckets(configuration, { log, signal });
+        const { withheld } = await provisionBuckets(configuration, { log, signal });
+        for (const left of withheld) print(`Left as it is: ${left}. See millrace provision --help.`);
         return { bucket: configuration.sources[0]?.bucket ?? '', volumes };
       },
       roleCommand: (role, info) => roleCommand(role, info, env),

@@ -20,6 +20,8 @@ serveRenders({
       case 'throw':
         throw new TypeError('a fault of ours');
       case 'wait':
+        // With something to do, as a decode is: nothing but its parent's end would end it.
+        setInterval(() => {}, 1_000);
         await new Promise(() => {});
         break;
       case 'SIGKILL':

@@ -71,7 +71,7 @@ export async function startRealStore(): Promise<RealStore> {
   };
 }
 
-export function storeConfigOf({ endpoint, region, accessKey, secretKey }: MinioServer): StoreConfig {
+function storeConfigOf({ endpoint, region, accessKey, secretKey }: MinioServer): StoreConfig {
   return { endpoint, region, accessKey, secretKey };
 }
 

@@ -105,7 +105,6 @@ export function startProcessor(world: World, host: Host, name: string): Processo
   async function pull<Body extends ObjectRef | WorkItem>(
     consumer: MemoryConsumer<Body>,
     lane: Lane | 'removals',
-    removeUncovered: false,
     laneTier: string | null,
   ): Promise<void> {
     while (!stopping.signal.aborted) {
@@ -191,6 +190,7 @@ export function startProcessor(world: World, host: Host, name: string): Processo
       indexId: INDEX_ID,
       host: host.name,
       lane,
+      removeUncovered: false,
       laneTier,
       messageId,
       deliveryCount: count,

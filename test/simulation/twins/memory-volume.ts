@@ -18,8 +18,6 @@ export interface MemoryVolume {
   files(setId: string): ReadonlyMap<string, string>;
   setIds(): string[];
   found(setId: string): FoundSet | null;
-  /** For contract tests: as if nothing in it had changed since then. */
-  setAge(setId: string, ageMs: number): void;
   prove(): void;
 }
 
@@ -54,10 +52,6 @@ export function createMemoryVolume(volumeId: string, tier: string, indexId: stri
       const directory = directories.get(setId);
       if (directory === undefined) return null;
       return { setId, ageMs: now() - directory.changedAtMs, complete: directory.files.has(FACTS_FILE) };
-    },
-    setAge(setId, ageMs) {
-      const directory = directories.get(setId);
-      if (directory !== undefined) directory.changedAtMs = now() - ageMs;
     },
     prove() {
       if (volume.marker?.volumeId !== volumeId) throw new AppError('WRONG_VOLUME', `this is not the volume ${volumeId}`);

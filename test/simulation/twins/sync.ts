@@ -14,3 +14,11 @@ export type Suspend = <T>(label: string, effect: () => T) => Promise<T>;
 
 /** The twin as its port, for the contract suites: nothing waits. */
 export const atOnce: Suspend = async (_label, effect) => effect();
+
+/** A twin without streams as its port. */
+export function promised<Port extends object>(twin: Sync<Port>): Port {
+  const entries = Object.entries<(...args: unknown[]) => unknown>(twin as Record<string, (...args: unknown[]) => unknown>);
+  return Object.fromEntries(
+    entries.map(([name, method]) => [name, async (...args: unknown[]) => method(...args)]),
+  ) as Port;
+}

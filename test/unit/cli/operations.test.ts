@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { StackRequest, SweepRequest, SweptBucket } from '../../../workers/cli/deps.ts';
+import type { ProvisionRequest, StackRequest, SweepRequest, SweptBucket } from '../../../workers/cli/deps.ts';
 import { runCli } from '../../../workers/cli/run.ts';
 import { isAppError } from '../../../workers/platform/errors.ts';
 import { fakeDeps, fakeProcess, ran } from './fake-process.ts';
@@ -20,11 +20,23 @@ const REPORT: SweptBucket = {
 };
 
 test('provision prints what it changed, or that nothing was to do', async () => {
-  const changed = await ran(['provision'], { provision: async () => ['stream EVENTS: created'] });
+  const answer = (...changes: string[]) => ({ provision: async () => ({ changes, withheld: [] }) });
+  const changed = await ran(['provision'], answer('stream EVENTS: created'));
   assert.deepEqual(changed, { code: 0, out: 'stream EVENTS: created\n', err: '' });
-  assert.match((await ran(['provision'], { provision: async () => [] })).out, /nothing changed/);
-  const json = await ran(['provision', '--json'], { provision: async () => ['x'] });
-  assert.equal(json.out, '{"change":"x"}\n');
+  assert.match((await ran(['provision'], answer())).out, /nothing changed/);
+  assert.equal((await ran(['provision', '--json'], answer('x'))).out, '{"change":"x"}\n');
+});
+
+test('I7: provision says which bucket it left alone, and takes it only by name', async () => {
+  const asked: ProvisionRequest[] = [];
+  const provision = async (_configuration: unknown, request: ProvisionRequest) => {
+    asked.push(request);
+    return { changes: [], withheld: ['bucket images: has lost its tag'] };
+  };
+  const { out } = await ran(['provision'], { provision });
+  assert.match(out, /LEFT: bucket images: has lost its tag\n.*--accept-source BUCKET/);
+  await ran(['provision', '--accept-source', 'images', 'scans'], { provision });
+  assert.deepEqual(asked, [{ acceptSources: [] }, { acceptSources: ['images', 'scans'] }]);
 });
 
 test('sweep passes on what was asked, and reports per bucket', async () => {
