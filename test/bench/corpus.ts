@@ -1,8 +1,8 @@
 // The pictures the benchmarks run on: photo-like, of the sizes, orientations, profiles and formats that come in; the same for the same seed.
 import { once } from 'node:events';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { createRandom, type Random } from '../../workers/imaging/paint.ts';
 import type { SampleSpec } from '../../workers/imaging/sample-picture.ts';
@@ -54,6 +54,66 @@ export async function makeCorpus(directory: string, options: CorpusOptions): Pro
   await Promise.all(Array.from({ length: Math.min(concurrency, count) }, paintNext));
   await writeFile(join(directory, MANIFEST), JSON.stringify({ name, pictures }, null, 1));
   return pictures;
+}
+
+export interface BenchPicture {
+  readonly path: string;
+  readonly name: string;
+  readonly contentType: string;
+  /** What was painted; absent for files that were there. */
+  readonly painted?: CorpusPicture;
+}
+
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
+  '.jpg': 'image/jpeg',
+  '.jpeg': 'image/jpeg',
+  '.png': 'image/png',
+  '.webp': 'image/webp',
+};
+
+/** The pictures in the directory, by name; where it is empty, or has none yet, `count` are painted there. */
+export async function openCorpus(directory: string, options: CorpusOptions): Promise<readonly BenchPicture[]> {
+  await mkdir(directory, { recursive: true });
+  const known = await readManifest(directory);
+  const found = known === undefined ? await picturesIn(directory) : [];
+  if (found.length > 0) return found;
+  // A longer corpus of the same seed begins with the shorter one, so that it is used as it is.
+  const pictures =
+    known !== undefined && known.pictures.length >= options.count
+      ? known.pictures
+      : await makeCorpus(directory, options);
+  return pictures.map((painted) => ({
+    path: join(directory, painted.file),
+    name: painted.file,
+    contentType: painted.contentType,
+    painted,
+  }));
+}
+
+async function picturesIn(directory: string): Promise<BenchPicture[]> {
+  const names = (await readdir(directory)).sort();
+  return names.flatMap((name) => {
+    const contentType = CONTENT_TYPES[extname(name).toLowerCase()];
+    return contentType === undefined ? [] : [{ path: join(directory, name), name, contentType }];
+  });
+}
+
+/** What the pictures are, in lines for people. */
+export function composition(pictures: readonly BenchPicture[]): readonly string[] {
+  const painted = pictures.flatMap((picture) => picture.painted ?? []);
+  if (painted.length === 0) return [`corpus      ${pictures.length} pictures that were there`];
+  const counted = (name: (picture: CorpusPicture) => string | number) => {
+    const counts = new Map<string | number, number>();
+    for (const picture of painted) counts.set(name(picture), (counts.get(name(picture)) ?? 0) + 1);
+    const order = [...counts].sort(([a], [b]) => (a < b ? -1 : Number(a > b)));
+    return order.map(([what, count]) => `${count} × ${what}`).join(', ');
+  };
+  const sum = (of: (picture: CorpusPicture) => number) => painted.reduce((total, picture) => total + of(picture), 0);
+  const turned = painted.filter(({ orientation }) => orientation > 1).length;
+  return [
+    `corpus      ${painted.length} pictures: ${counted(({ kind }) => kind)}; ${counted(({ profile }) => profile)}; ${turned} turned by EXIF`,
+    `            mean ${(sum(({ megapixels }) => megapixels) / painted.length).toFixed(1)} MP and ${(sum(({ bytes }) => bytes) / painted.length / 1e6).toFixed(1)} MB; MP: ${counted(({ megapixels }) => megapixels)}`,
+  ];
 }
 
 /** Pure. Of each 20 pictures: 11 plain JPEG, 4 Display P3, 2 progressive, 1 PNG with alpha, 2 WebP. */

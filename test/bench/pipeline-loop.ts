@@ -97,7 +97,8 @@ function get(url: string, agent: http.Agent): Promise<Buffer> {
 async function write({ files, metadata }: RenderedPicture, root: string): Promise<void> {
   const directory = join(root, setDirectory(randomUUID()));
   await mkdir(directory, { recursive: true });
-  const facts = `${JSON.stringify({ metadata, renditions: files.map(({ data: _, ...file }) => file) })}\n`;
+  const renditions = files.map(({ data, ...file }) => ({ ...file, bytes: data.length }));
+  const facts = `${JSON.stringify({ metadata, renditions })}\n`;
   await Promise.all(
     [...files, { file: 'facts.json', data: facts }].map(async ({ file, data }) => {
       await using handle = await open(join(directory, file), 'wx');

@@ -154,18 +154,6 @@ export async function startWorld({ faults = [], configuration: change = (own) =>
           files.journal().some((line) => line.messageId === messageId && line.step === 'settled' && line.pid !== pid),
         { ...LONG, what: `${messageId} to be settled by another than ${pid}` },
       ),
-    /** So many messages about the object have been settled: both copies of each change, say. */
-    messagesSettled: (bucket: string, key: string, count: number): Promise<boolean> =>
-      eventually(
-        () => {
-          const of = files
-            .journal()
-            .filter((line) => line.key === key && line.bucket === bucket && line.step === 'settled');
-          return new Set(of.map(({ messageId }) => messageId)).size >= count;
-        },
-        { ...LONG, what: `${count} messages about ${bucket}/${key} to be settled` },
-      ),
-
     /** Row and last told outcome agree with the store. `state`: as the row has it, or the code of its refusal. */
     async settled(bucket: string, key: string, state = 'committed', options: EventuallyOptions = {}): Promise<void> {
       const path = `${bucket}/${key}`;

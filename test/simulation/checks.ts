@@ -23,7 +23,9 @@ export function checkCommit(
   history.commits++;
   if (change.kind === 'rendered') history.renders++;
   history.lastRow.set(key, row);
-  world.scheduler.trace(() => `row of ${ref.key}: ${row.state} revision ${row.revision}, set ${row.set?.id.slice(-6) ?? 'none'}`);
+  world.scheduler.trace(
+    () => `row of ${ref.key}: ${row.state} revision ${row.revision}, set ${row.set?.id.slice(-6) ?? 'none'}`,
+  );
   if (before !== null && seen < (history.seenByRow.get(key) ?? 0)) {
     world.violate('a commit is older than the row it replaces');
   }
@@ -52,7 +54,8 @@ export function expectedState(ref: ObjectRef, object: StoredObject | null): RowS
   if (object === null) return null;
   const { contentType } = object.version;
   if (saysNoImage(ref.key, contentType)) return 'plain';
-  switch (object.body.split(':')[0]) {
+  const [kind = ''] = object.body.split(':');
+  switch (kind) {
     case 'pic':
       return 'committed';
     case 'text':

@@ -16,7 +16,6 @@ export const LEFT_OUT = {
   'telling what others committed': { ...CORRECT, wrap: tellingOwnOnly },
   'removal as a commit': { ...CORRECT, fences: { ...CORRECT.fences, removalIsCommit: false } },
   scrub: { ...CORRECT, scrubs: false },
-  'no late ack': { ...CORRECT, acksOwnOnly: false },
   'sweeps publish anew': { ...CORRECT, sweepsAnew: false },
   grace: { ...CORRECT, graceMs: 0 },
 } satisfies Record<string, Variant>;
@@ -93,7 +92,8 @@ function tellingOwnOnly(ports: Ports, handling: Handling): Wrapped {
       },
       outcomes: {
         async tell(outcome) {
-          if (committed || handling.deliveryCount > 1 || outcome.state === 'removed') await ports.outcomes.tell(outcome);
+          if (committed || handling.deliveryCount > 1 || outcome.state === 'removed')
+            await ports.outcomes.tell(outcome);
         },
       },
     },

@@ -96,7 +96,7 @@ export function startPool(world: World): Pool {
   };
 
   return {
-    uploaded: uploader.done,
+    uploaded: () => uploader.done(),
     rendering: () => members.some(({ current }) => current().rendering()),
     befall: (fault) => faults[fault](),
     heal() {
@@ -114,7 +114,7 @@ export function startPool(world: World): Pool {
 }
 
 interface Member<T> {
-  current(): T;
+  readonly current: () => T;
   /** Starts it anew if it is dead. */
   readonly revive: () => void;
 }

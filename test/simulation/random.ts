@@ -2,13 +2,13 @@
 
 export interface Random {
   /** In [0, 1). */
-  next(): number;
+  readonly next: () => number;
   /** Whole, from 0 to below `end`. */
-  below(end: number): number;
+  readonly below: (end: number) => number;
   /** Whole, `from` and `to` included. */
-  between(from: number, to: number): number;
-  chance(probability: number): boolean;
-  pick<T>(from: readonly T[]): T;
+  readonly between: (from: number, to: number) => number;
+  readonly chance: (probability: number) => boolean;
+  readonly pick: <T>(from: readonly T[]) => T;
 }
 
 /** sfc32, seeded through a hash so that neighbouring seeds have nothing in common. */

@@ -47,7 +47,7 @@ export const CALM: Readonly<Weather> = { refused: 0, late: 0, latestMs: 0, leap:
 export interface Scheduler {
   readonly random: Random;
   readonly weather: Weather;
-  now(): number;
+  readonly now: () => number;
   /** How many decisions were made. */
   decisions(): number;
   process(name: string): Process;
@@ -108,7 +108,8 @@ export function createScheduler({ random, startMs, trace }: SchedulerOptions): S
         } catch (error) {
           settle = () => reject(error instanceof Error ? error : new Error(String(error)));
         }
-        if (fault !== undefined) note(`${process.name}: ${label} ${takesEffect ? 'took effect, answer lost' : 'refused'}`);
+        if (fault !== undefined)
+          note(`${process.name}: ${label} ${takesEffect ? 'took effect, answer lost' : 'refused'}`);
         // Half of all answers come at once: schedules get shorter, and every interleaving stays possible.
         if (process.alive && !process.stopped && random.chance(0.5)) settle();
         else answer(process, label, settle);
@@ -128,7 +129,8 @@ export function createScheduler({ random, startMs, trace }: SchedulerOptions): S
         return;
       }
     }
-    if (trace !== undefined) note(`${process.name}: ${label}${effect ? (process.alive ? '' : ' (its process is dead)') : ' answered'}`);
+    if (trace !== undefined)
+      note(`${process.name}: ${label}${effect ? (process.alive ? '' : ' (its process is dead)') : ' answered'}`);
     run();
     drainMicrotasks();
   }
@@ -150,7 +152,12 @@ export function createScheduler({ random, startMs, trace }: SchedulerOptions): S
         timers.add(nowMs + ms, { process, label: 'sleep', effect: false, run: resolve });
       }),
     later(label, ms, run) {
-      const timer = timers.add(nowMs + ms, { process: world, label, effect: true, run: () => timer.cancelled || run() });
+      const timer = timers.add(nowMs + ms, {
+        process: world,
+        label,
+        effect: true,
+        run: () => timer.cancelled || run(),
+      });
       return { [Symbol.dispose]: () => timers.cancel(timer) };
     },
     every(process, ms, callback) {

@@ -73,10 +73,8 @@ function calm(world: World, pool: Pool): void {
 
   // A sweep is owed where events were lost or a consumer was made anew, and is how a new configuration reaches what stands.
   const sweepNeeded = profile.eventLost > 0 || profile.replays > 0 || profile.reconfigured;
-  for (let round = 0; round < 3 && ((round === 0 && sweepNeeded) || owed(world)); round++) {
-    void runSweep(world);
-    exhaust(world);
-  }
+  if (sweepNeeded) sweepOnce(world);
+  for (let round = 0; round < 2 && owed(world); round++) sweepOnce(world);
   retryWhatIsDue(world);
 
   for (let round = 0; round < 2; round++) {
@@ -87,6 +85,11 @@ function calm(world: World, pool: Pool): void {
   if (world.violation() !== null) return;
   const trouble = quietTrouble(world);
   if (trouble !== null) world.violate(`quiet: ${trouble}`);
+}
+
+function sweepOnce(world: World): void {
+  void runSweep(world);
+  exhaust(world);
 }
 
 function owed(world: World): boolean {

@@ -15,7 +15,7 @@ function createClock() {
   let nowMs = START_MS;
   return {
     now: () => nowMs,
-    async advance(ms: number) {
+    advance: async (ms: number) => {
       nowMs += ms;
     },
   };
@@ -44,7 +44,10 @@ objectsContract('in memory', async () => {
     async tag(bucket, sourceId) {
       memory.tag(bucket, sourceId);
     },
-    fetch: async (download) => memory.fetch(download),
+    async fetch(download) {
+      const { status, body } = memory.fetch(download);
+      return { status, body };
+    },
     close: async () => undefined,
   };
 });
@@ -68,4 +71,3 @@ setDirectoriesContract('in memory', async () => {
     close: async () => undefined,
   };
 });
-

@@ -8,8 +8,6 @@ export interface Variant {
   /** Downloads give the bytes of the version asked for, or none. */
   readonly ifMatch: boolean;
   readonly scrubs: boolean;
-  /** A message held past its ack wait is not acked any more. */
-  readonly acksOwnOnly: boolean;
   /** Each run of a sweep publishes under message ids of its own. */
   readonly sweepsAnew: boolean;
   /** What the keeper waits before it removes a condemned set. */
@@ -38,7 +36,6 @@ export const CORRECT: Variant = {
   fences: ALL_FENCES,
   ifMatch: true,
   scrubs: true,
-  acksOwnOnly: true,
   sweepsAnew: true,
   graceMs: GRACE_MS,
   look: observe,

@@ -48,11 +48,11 @@ export interface World {
   readonly fate: RenderFate;
   readonly faultsOver: () => boolean;
   endFaults(): void;
-  volume(volumeId: string): MemoryVolume;
+  readonly volume: (volumeId: string) => MemoryVolume;
   tag(present: boolean): void;
   /** Suspends at the scheduler, in the name of a process. */
   suspend(process: Process): Suspend;
-  newSetId(): string;
+  readonly newSetId: () => string;
   violate(rule: string): void;
   violation(): string | null;
 }

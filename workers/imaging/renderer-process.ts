@@ -1,5 +1,6 @@
 // One renderer child as its parent sees it: started, given one render at a time, watched, killed.
 import { fork } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { RenderJob, RenderResult } from '../model/render.ts';
@@ -74,9 +75,8 @@ export function startRendererProcess(options: RendererProcessOptions): RendererP
     const method = hold ? 'ref' : 'unref';
     child[method]();
     child.channel?.[method]();
-    const { stderr } = child;
-    if (stderr !== null && method in stderr) (stderr as unknown as Record<typeof method, () => void>)[method]();
   };
+  (child.stderr as Socket | null)?.unref();
   holdParent(false);
 
   const kill = () => {

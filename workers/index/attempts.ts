@@ -13,7 +13,7 @@ export interface Attempt {
   readonly ending: (AttemptEnding & { readonly endedAtMs: number }) | null;
 }
 
-export const ATTEMPTS_KEPT_MS = 30 * 24 * 3_600_000;
+const ATTEMPTS_KEPT_MS = 30 * 24 * 3_600_000;
 
 interface Columns {
   set_id: string;

@@ -13,7 +13,7 @@ export function assertStorable(ref: ObjectRef): void {
   });
 }
 
-export function isStorable(text: string): boolean {
+function isStorable(text: string): boolean {
   return !text.includes('\0') && text.isWellFormed();
 }
 

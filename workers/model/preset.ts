@@ -16,7 +16,7 @@ export interface Preset {
 }
 
 /** Raised when a change of our own code makes other pixels of the same preset: everything is then stale. A new sharp alone is no reason. */
-export const RECIPE_VERSION = 1;
+const RECIPE_VERSION = 1;
 
 /** Of the presets of one object, in any order, and of what else goes into its set (`withGps`). 16 hex digits. */
 export function fingerprintOf(presets: readonly Preset[], withGps: boolean): string {

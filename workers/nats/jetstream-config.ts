@@ -17,7 +17,7 @@ export interface JetStreamOptions {
   readonly tiers: readonly string[];
   /** 1, 3 or 5. */
   readonly replicas: number;
-  /** Where absent: `DEFAULT_MAX_BYTES`. */
+  /** What is absent keeps its default. */
   readonly maxBytes?: Partial<Readonly<Record<keyof typeof STREAMS, number>>>;
   /** Where absent: `ACK_WAIT_MS`. Fault tests cannot wait that long for a redelivery. */
   readonly ackWaitMs?: number;
@@ -38,7 +38,7 @@ const GIB = 1024 ** 3;
 const MIB = 1024 ** 2;
 
 /** JetStream sets them aside from its `max_file_store` at once. EVENTS: about four million events. */
-export const DEFAULT_MAX_BYTES: Readonly<Record<keyof typeof STREAMS, number>> = {
+const DEFAULT_MAX_BYTES: Readonly<Record<keyof typeof STREAMS, number>> = {
   events: 4 * GIB,
   planned: 2 * GIB,
   deadLetters: GIB,
@@ -47,8 +47,8 @@ export const DEFAULT_MAX_BYTES: Readonly<Record<keyof typeof STREAMS, number>> =
 };
 
 /** Three times the `working()` of the pull loop. */
-export const ACK_WAIT_MS = 60_000;
-/** How long an announcement of a volume counts: three of the keeper's rounds. */
+const ACK_WAIT_MS = 60_000;
+/** How long an announcement of a volume counts: some rounds of its keeper may get lost. */
 export const VOLUME_TTL_MS = 15_000;
 /** Longer than any signature that a nonce belongs to is good for. */
 const NONCE_TTL_MS = 3_600_000;

@@ -15,7 +15,7 @@ const ACK_TIMEOUT_MS = 5_000;
 const LONGEST_DELAY_MS = 60_000;
 const THROWN_DELAYS_MS = [1_000, 5_000, 30_000] as const;
 /** Below the consumers' max_deliver of 100: a message put back for the hundredth time would vanish without a copy. */
-export const DELIVERIES_LIMIT = 90;
+const DELIVERIES_LIMIT = 90;
 
 export interface Settling {
   readonly deadLetters: DeadLetters;
@@ -59,7 +59,7 @@ function thrownDelayMs(deliveryCount: number, random: () => number): number {
 }
 
 function giveUpAtLast(verdict: Verdict, { deliveryCount }: IncomingMessage): Verdict {
-  return verdict;
+  if (verdict.kind !== 'retry' || deliveryCount < DELIVERIES_LIMIT) return verdict;
   const message = `delivered ${deliveryCount} times, the last time put back for ${verdict.code}`;
   return { kind: 'dead-letter', code: 'DELIVERED_TOO_OFTEN', message };
 }

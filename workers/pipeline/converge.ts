@@ -47,7 +47,7 @@ export async function converge(ref: ObjectRef, ports: Ports, ctx: Context, look 
 }
 
 /** The only writer: whatever it changes goes through one fenced commit. */
-export async function apply(
+async function apply(
   plan: Exclude<Plan, { kind: 'nothing' }>,
   observed: Observed,
   ports: Ports,

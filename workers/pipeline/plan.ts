@@ -68,12 +68,12 @@ function stands(row: ObjectRow, version: ObjectVersion, desired: Desired, wanted
 }
 
 /** Whether the row's set is the one wanted: same recipes, same tier. */
-export function setStands(row: ObjectRow, desired: Desired): boolean {
+function setStands(row: ObjectRow, desired: Desired): boolean {
   return row.set !== null && row.set.fingerprint === desired.fingerprint && row.set.tier === desired.tier;
 }
 
 /** Whether a refused row is to be left alone: same decoders, same limits, and no retry is due (I6). */
-export function refusalStands(row: ObjectRow, wanted: Wanted, { decoders, nowMs }: Present): boolean {
+function refusalStands(row: ObjectRow, wanted: Wanted, { decoders, nowMs }: Present): boolean {
   const { refusal } = row;
   if (refusal === null || refusal.basis !== refusalBasis(wanted, decoders)) return false;
   return refusal.retryAtMs === null || refusal.retryAtMs > nowMs;

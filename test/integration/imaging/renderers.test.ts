@@ -374,16 +374,22 @@ test('children are told no secrets of their parent', {
 });
 
 test('children end at once when their parent is killed, in the middle of a render too', async () => {
+  await using logs = await temporaryFolder();
+  const log = join(logs.path, 'log');
   await using store = await startStoreOf(PICTURE);
   await using volume = await makeVolume();
-  for (const fault of ['wait', 'none']) {
+  for (const [fault, point] of [
+    ['wait', 'decoded'],
+    ['none', 'replying'],
+  ] as const) {
     const parent = spawn(process.execPath, [fileURLToPath(new URL('./pool-parent.ts', import.meta.url))], {
-      env: { PATH: process.env.PATH ?? '', FAULT_AT: 'decoded', FAULT: fault },
+      env: { PATH: process.env.PATH ?? '', FAULT_AT: 'decoded', FAULT: fault, FAULT_LOG: log },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     parent.stdin.end(JSON.stringify(makeJob(store, volume, PICTURE.length)));
     const [line] = (await once(parent.stdout, 'data')) as [Buffer];
     const pids: number[] = JSON.parse(String(line));
+    await eventually(() => existsSync(log) && readFileSync(log, 'utf8').includes(`${pids[0]} ${point}`));
     assert.ok(pids.length === 1 && pids.every(isAlive));
     parent.kill('SIGKILL');
     await eventually(() => !pids.some(isAlive), { what: 'the end of the children', timeoutMs: 2_000 });

@@ -63,7 +63,7 @@ test('messages go on being handled when the leader steps down, and when it is ki
   const doomed = (await leader()) ?? before ?? '';
   await cluster.kill(doomed);
   const afterKillMs = await gapMs();
-  assert.ok(afterKillMs < 15_000, `${afterKillMs} ms after a kill`);
+  assert.ok(afterKillMs < 25_000, `${afterKillMs} ms after a kill`);
   t.diagnostic(
     `handled ${Math.round(afterStepDownMs)} ms after a step down, ${Math.round(afterKillMs)} ms after a kill`,
   );

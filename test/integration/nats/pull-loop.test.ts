@@ -167,6 +167,7 @@ test('a dead letter is the message as it was, with why; a second copy of it is n
   const given = headers();
   given.set('traceparent', '00-abc');
   given.set('Nats-Msg-Id', 'mine');
+  given.set('Nats-Expected-Stream', 'EVENTS'); // copied, it would have DEAD_LETTERS refuse the letter
   await js.publish(EVENT_SUBJECTS.removed, new Uint8Array([0xff, 0x00]), { headers: given });
   let times = 0;
   const loop = room.loop({

@@ -84,7 +84,7 @@ test('after NATS was killed announcements are heard again, twice over', async ()
       }
       return true;
     });
-    await eventually(() => volumes.keepers()[0]?.mountEpoch === epoch);
+    await eventually(() => volumes.keepers()[0]?.mountEpoch === epoch, { timeoutMs: 4_000 });
   }
 });
 

@@ -36,7 +36,8 @@ export function startKeeper(world: World, volume: MemoryVolume, name: string): K
   async function round(scrubs: boolean): Promise<void> {
     try {
       await collect(volume.volumeId, ports, { graceMs: variant.graceMs, batch: 2, signal });
-      if (scrubs && variant.scrubs) await scrub(volume.volumeId, ports, { graceMs: GRACE_MS, allowRemovals: 0, signal });
+      if (scrubs && variant.scrubs)
+        await scrub(volume.volumeId, ports, { graceMs: GRACE_MS, allowRemovals: 0, signal });
     } catch (error) {
       if (!isAppError(error)) world.violate(`keeper threw ${chainOf(error)}`);
     }

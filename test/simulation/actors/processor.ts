@@ -146,7 +146,7 @@ export function startProcessor(world: World, host: Host, name: string): Processo
     }
     world.history.handled++;
     // Only what is surely still ours: a late ack would take the message from whoever works on it now.
-    if (world.variant.acksOwnOnly && !hold.ours()) return;
+    if (!hold.ours()) return;
     await settle(delivery, verdict);
     afterAck();
   }
@@ -220,7 +220,8 @@ export function startProcessor(world: World, host: Host, name: string): Processo
       for (const child of children()) {
         scheduler.resume(child);
         if (!linger) scheduler.kill(child);
-        else if (random.chance(0.5)) scheduler.later('renderer notices', random.below(120_000), () => scheduler.kill(child));
+        else if (random.chance(0.5))
+          scheduler.later('renderer notices', random.below(120_000), () => scheduler.kill(child));
       }
     },
     stop(childrenToo) {

@@ -20,7 +20,6 @@ export function startReader(world: World, name: string): Process {
     });
   }
 
-
   async function run(): Promise<void> {
     while (!world.faultsOver()) {
       await scheduler.sleep(process, random.pick([50, 2_000, 30_000]));

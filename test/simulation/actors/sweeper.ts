@@ -14,8 +14,10 @@ export async function runSweep(world: World): Promise<boolean> {
     async *rows(...where: Parameters<typeof memory.rows>) {
       yield* await suspend('sweep.rows', () => memory.rows(...where));
     },
-    sourceId: (...args: Parameters<typeof memory.sourceId>) => suspend('sweep.sourceId', () => memory.sourceId(...args)),
-    paySweep: (...args: Parameters<typeof memory.paySweep>) => suspend('sweep.paySweep', () => memory.paySweep(...args)),
+    sourceId: (...args: Parameters<typeof memory.sourceId>) =>
+      suspend('sweep.sourceId', () => memory.sourceId(...args)),
+    paySweep: (...args: Parameters<typeof memory.paySweep>) =>
+      suspend('sweep.paySweep', () => memory.paySweep(...args)),
     flagRemovals: (...args: Parameters<typeof memory.flagRemovals>) =>
       suspend('sweep.flagRemovals', () => memory.flagRemovals(...args)),
   };

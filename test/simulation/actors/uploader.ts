@@ -60,7 +60,9 @@ export function startUploader(world: World): Uploader {
   function tell(ref: ObjectRef, kind: 'created' | 'removed'): void {
     changed(world, ref);
     const now = objects.current(ref);
-    scheduler.trace(() => `user: ${ref.key} ${kind}, now ${now === null ? 'gone' : `${now.body} (${now.version.contentType})`}`);
+    scheduler.trace(
+      () => `user: ${ref.key} ${kind}, now ${now === null ? 'gone' : `${now.body} (${now.version.contentType})`}`,
+    );
     if (random.chance(profile.eventLost)) return;
     const journal = kind === 'created' ? EVENT_SUBJECTS.createdJournal : EVENT_SUBJECTS.removedJournal;
     const live = !random.chance(profile.liveLost);

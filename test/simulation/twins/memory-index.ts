@@ -131,7 +131,8 @@ export function createMemoryIndex(now: () => number, fences: Fences = ALL_FENCES
     if (fences.set && request.claim !== null && !(ours !== undefined && stands(ours) && sameRef(ours.ref, ref))) {
       return { kind: 'fenced', by: 'set' };
     }
-    if (before === undefined && (change.kind === 'touched' || change.kind === 'removed')) return { kind: 'fenced', by: 'row' };
+    if (before === undefined && (change.kind === 'touched' || change.kind === 'removed'))
+      return { kind: 'fenced', by: 'row' };
 
     if (!request.keepSet && before?.set != null) condemnNamed(before.set.id);
     if (ours !== undefined && request.claim !== null) {
@@ -288,7 +289,15 @@ function rowAfter(
     case 'refused': {
       const { version, refusal } = change;
       const damaged = kept !== null && before?.damaged === true;
-      return { ...common, state: 'refused', version, set: kept, damaged, metadata: kept && (before?.metadata ?? null), refusal };
+      return {
+        ...common,
+        state: 'refused',
+        version,
+        set: kept,
+        damaged,
+        metadata: kept && (before?.metadata ?? null),
+        refusal,
+      };
     }
     case 'touched':
     case 'removed': {

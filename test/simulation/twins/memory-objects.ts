@@ -25,7 +25,7 @@ export interface MemoryObjects {
   head(ref: ObjectRef): ObjectVersion | 'gone' | 'NO_SUCH_BUCKET';
   readonly store: Sync<Pick<Objects, 'download' | 'sourceTag'>>;
   list(bucket: string, prefix: string): ListedObject[];
-  fetch(download: Download): Fetched;
+  readonly fetch: (download: Download) => Fetched;
   /** Makes the bucket if it is missing. */
   put(ref: ObjectRef, body: string, options?: PutOptions): ObjectVersion;
   /** Of a versioned bucket: a delete marker over it. */
@@ -89,7 +89,8 @@ export function createMemoryObjects(now: () => number, checkEtag = true): Memory
     fetch({ url, headers }) {
       const [bucket, key, versionId] = JSON.parse(url.slice('memory://'.length)) as [string, string, string | null];
       const history = buckets.get(bucket)?.histories.get(key) ?? [];
-      const found = versionId === null ? history.at(-1) : history.find((entry) => entry?.version.versionId === versionId);
+      const found =
+        versionId === null ? history.at(-1) : history.find((entry) => entry?.version.versionId === versionId);
       if (found == null) return { status: 404, body: '' };
       const { etag } = found.version;
       if (checkEtag && headers['if-match'] !== etag) return { status: 412, body: '' };
@@ -149,7 +150,10 @@ export function objectsPort(memory: MemoryObjects, suspend: Suspend): Objects {
       for (let after: string | null = null; ; ) {
         const from: string | null = after;
         const page: ListedObject[] = await suspend('objects.list', () =>
-          memory.list(bucket, prefix).filter(({ key }) => from === null || compareKeys(key, from) > 0).slice(0, PAGE),
+          memory
+            .list(bucket, prefix)
+            .filter(({ key }) => from === null || compareKeys(key, from) > 0)
+            .slice(0, PAGE),
         );
         yield* page;
         if (page.length < PAGE) return;

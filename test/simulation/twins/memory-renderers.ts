@@ -143,7 +143,10 @@ async function paint(job: RenderJob, child: Process, options: MemoryRenderersOpt
   const facts: SetFacts = { v: 1, setId, indexId, ref, version, fingerprint, damaged: false, metadata, renditions };
   const steps: [string, () => void][] = [
     ['mkdir', () => volume.mkdir(setId)],
-    ...renditions.map(({ file }): [string, () => void] => [`write ${file}`, () => volume.write(setId, file, source.etag)]),
+    ...renditions.map(({ file }): [string, () => void] => [
+      `write ${file}`,
+      () => volume.write(setId, file, source.etag),
+    ]),
     ['write facts', () => volume.write(setId, FACTS_FILE, JSON.stringify(facts))],
   ];
   for (const [label, act] of steps) {

@@ -11,7 +11,7 @@ export interface Delivery<Body> {
   /** 1 = first. */
   readonly count: number;
   readonly deliveredAtMs: number;
-  ack(): void;
+  readonly ack: () => void;
   nak(delayMs: number): void;
   working(): void;
 }
@@ -20,7 +20,7 @@ export interface MemoryConsumer<Body> {
   /** The next message for whoever asks; never settles for a process that died. */
   next(process: Process): Promise<Delivery<Body>>;
   /** Neither acked nor gone. */
-  unsettled(): readonly string[];
+  readonly unsettled: () => readonly string[];
   /** The consumer was made anew: everything the stream has comes again, as first deliveries. */
   replay(): void;
 }

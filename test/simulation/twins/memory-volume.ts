@@ -54,7 +54,8 @@ export function createMemoryVolume(volumeId: string, tier: string, indexId: stri
       return { setId, ageMs: now() - directory.changedAtMs, complete: directory.files.has(FACTS_FILE) };
     },
     prove() {
-      if (volume.marker?.volumeId !== volumeId) throw new AppError('WRONG_VOLUME', `this is not the volume ${volumeId}`);
+      if (volume.marker?.volumeId !== volumeId)
+        throw new AppError('WRONG_VOLUME', `this is not the volume ${volumeId}`);
       if (volume.marker.indexId !== indexId) throw new AppError('WRONG_INDEX', `${volumeId} belongs to another index`);
     },
   };

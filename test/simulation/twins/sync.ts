@@ -17,7 +17,9 @@ export const atOnce: Suspend = async (_label, effect) => effect();
 
 /** A twin without streams as its port. */
 export function promised<Port extends object>(twin: Sync<Port>): Port {
-  const entries = Object.entries<(...args: unknown[]) => unknown>(twin as Record<string, (...args: unknown[]) => unknown>);
+  const entries = Object.entries<(...args: unknown[]) => unknown>(
+    twin as Record<string, (...args: unknown[]) => unknown>,
+  );
   return Object.fromEntries(
     entries.map(([name, method]) => [name, async (...args: unknown[]) => method(...args)]),
   ) as Port;
