@@ -26,6 +26,8 @@ export type PurgeAlarm =
 
 export interface PurgeOptions {
   readonly everyMs?: number;
+  /** Until the first purge; `everyMs` where absent: a restart must not cost what replay and explain can still see. */
+  readonly firstMs?: number;
   /** How often the size is looked at. */
   readonly lookEveryMs?: number;
   readonly settleMs?: number;
@@ -62,11 +64,11 @@ export async function purgeAcked(nats: Nats, { settleMs = SETTLE_MS }: PurgeOpti
 
 /** Purges until stopped. Trouble is logged and the next round tries again; an alarm is raised once, and again after it was over. */
 export function startPurge(nats: Nats, options: PurgeOptions, log: Log): Purge {
-  const { everyMs = HOUR_MS, lookEveryMs = LOOK_EVERY_MS, onAlarm } = options;
+  const { everyMs = HOUR_MS, firstMs = everyMs, lookEveryMs = LOOK_EVERY_MS, onAlarm } = options;
   const stopping = new AbortController();
   const bell = createBell();
   const raised = new Set<PurgeAlarm>();
-  let dueMs = 0;
+  let dueMs = performance.now() + firstMs;
   let madeBefore: string | undefined;
 
   async function look(): Promise<void> {

@@ -138,7 +138,7 @@ test('a stream that is half full is purged before its hour; a full one, and one 
   const alarms: PurgeAlarm[] = [];
   await using _purge = startPurge(
     room.nats,
-    { everyMs: 3_600_000, lookEveryMs: 50, settleMs: 50, onAlarm: (alarm) => void alarms.push(alarm) },
+    { everyMs: 3_600_000, firstMs: 0, lookEveryMs: 50, settleMs: 50, onAlarm: (alarm) => void alarms.push(alarm) },
     room.log,
   );
   const isPurged = () => room.lines.filter(({ msg }) => msg === 'events purged').length;
@@ -169,7 +169,7 @@ test('events that are gone because the stream was made anew raise the alarm', as
   const alarms: PurgeAlarm[] = [];
   await using _purge = startPurge(
     room.nats,
-    { lookEveryMs: 50, settleMs: 20, onAlarm: (alarm) => void alarms.push(alarm) },
+    { firstMs: 0, lookEveryMs: 50, settleMs: 20, onAlarm: (alarm) => void alarms.push(alarm) },
     room.log,
   );
   await eventually(() => room.lines.some(({ msg }) => msg === 'events purged'));

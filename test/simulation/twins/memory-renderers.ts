@@ -30,7 +30,7 @@ export interface MemoryRenderersOptions {
 export interface MemoryRenderers {
   readonly renderers: Renderers;
   /** The renders under way: whoever kills or stops the parent decides what becomes of them. */
-  children(): readonly Process[];
+  readonly children: () => readonly Process[];
 }
 
 export function createMemoryRenderers(options: MemoryRenderersOptions): MemoryRenderers {
