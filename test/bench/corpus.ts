@@ -123,7 +123,8 @@ export function planCorpus(count: number, seed: number): readonly SampleSpec[] {
     const kind = kindOf(at % 20);
     const megapixels = pick(random, kind === 'png-alpha' ? [0.5, 1, 2] : MEGAPIXELS);
     const isP3 = [2, 7, 12, 17].includes(at % 20);
-    const orientation = random() < 0.6 ? 1 : 1 + Math.floor(random() * 8);
+    const turned = random() < 0.6 ? 1 : 1 + Math.floor(random() * 8);
+    const orientation = kind === 'png-alpha' ? 1 : turned;
     return { megapixels, kind, profile: isP3 ? 'p3' : 'srgb', orientation, seed: seed * 100_003 + at };
   });
 }

@@ -57,7 +57,7 @@ export async function startWorld({ renderers, processorEntry }: WorldOptions) {
   const configurationFile = join(folder, 'configuration.yaml'); // JSON is YAML
   writeFileSync(configurationFile, JSON.stringify(values), { mode: 0o600 });
 
-  const log = createLog({ role: 'bench', level: 'silent' });
+  const log = createLog({ role: 'bench', level: 'warn' });
   const { signal } = new AbortController();
   await provisionIndexAndStreams(configuration, { log, signal });
   const nats = await connectNats({ url: natsServer.url, name: 'bench' }, log);
@@ -83,6 +83,9 @@ export async function startWorld({ renderers, processorEntry }: WorldOptions) {
 
   const changes = () => nats.manager.consumers.info(STREAMS.events, CONSUMERS.changes);
 
+  const processes: Child[] = [];
+  // Processors before the keeper, the last one first: each finishes what it has.
+  opened.defer(() => stopAll(processes));
   async function startProcess(name: string, args: readonly string[]): Promise<Child> {
     const start = () =>
       startChild({
@@ -96,7 +99,7 @@ export async function startWorld({ renderers, processorEntry }: WorldOptions) {
       });
     const child = await startServer(start, {});
     killAtExit(child);
-    opened.use(child);
+    processes.push(child);
     return child;
   }
   mkdirSync(join(folder, 'compile-cache'));
@@ -170,4 +173,8 @@ export async function startWorld({ renderers, processorEntry }: WorldOptions) {
     waiting.set(key, resolve);
     return promise;
   }
+}
+
+async function stopAll(processes: readonly Child[]): Promise<void> {
+  for (const one of processes.toReversed()) await one.stop();
 }

@@ -181,13 +181,15 @@ export function indexContract(name: string, makeIndex: () => Promise<IndexUnderT
         assert.deepEqual(await index.claim(makeClaim(CAT, V1)), { kind: 'elsewhere' });
       });
 
-      it('an expired claim that nobody took is still its holder’s: it can be renewed, and committed', async (world) => {
+      it('I3: an expired claim is nobody’s, also before anybody condemned it: not renewed, not committed', async (world) => {
         const { index, claim, advance } = world;
         const cat = await claim(CAT, V1);
         const dog = await claim(DOG, V1);
         await advance(MINUTE_MS + 1);
-        assert.equal(await index.renew(cat, MINUTE_MS), true);
-        assert.equal((await index.commit(rendered(DOG, 0, V1, dog))).kind, 'committed');
+        assert.equal(await index.renew(cat, MINUTE_MS), false);
+        assert.deepEqual(await index.commit(rendered(DOG, 0, V1, dog)), { kind: 'fenced', by: 'set' });
+        await index.abandon(dog, ending('abandoned'));
+        assert.deepEqual([await index.row(DOG), await index.stateOf(dog)], [null, 'condemned']);
       });
 
       it('renew knows nothing of an unknown set', async ({ index }) => {

@@ -7,10 +7,10 @@ export interface EventuallyOptions {
   readonly what?: string;
 }
 
-/** Resolves with the first value of `probe` that is neither undefined, null nor false; rejects with the last error after `timeoutMs` (10 s). */
+/** Resolves with the first value of `probe` that is neither undefined, null nor false; rejects with the last error after `timeoutMs` (30 s). */
 export async function eventually<T>(
   probe: () => T | Promise<T>,
-  { timeoutMs = 10_000, intervalMs = 20, what = 'the condition' }: EventuallyOptions = {},
+  { timeoutMs = 30_000, intervalMs = 20, what = 'the condition' }: EventuallyOptions = {},
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + timeoutMs;
   let last: unknown;

@@ -3,13 +3,13 @@
 import type { RenderJob, RenderResult } from '../model/render.ts';
 import type { Lane } from '../model/subjects.ts';
 import { chainOf, codeOf } from '../platform/errors.ts';
-import { coreCount } from './cores.ts';
 import { decoderVersions } from './decoders.ts';
+import { rendererCount } from './renderer-count.ts';
 import { startRendererProcess, type RendererProcess } from './renderer-process.ts';
 import { createSlots } from './slots.ts';
 
 export interface RenderersOptions {
-  /** Renders, and children, at a time; `coreCount()` by default. */
+  /** Renders, and children, at a time; `rendererCount()` by default. */
   readonly size?: number;
   /** A host has one permit for pictures above `limits.largePictureMegapixels`. The signal fires when it is not wanted any more. */
   readonly largePermit: (signal: AbortSignal) => Promise<AsyncDisposable>;
@@ -49,13 +49,13 @@ const RECYCLE_AFTER_RENDERS = 5_000;
 const STOP_TIMEOUT_MS = 5_000;
 
 export function createRenderers(options: RenderersOptions): RendererPool {
-  const size = options.size ?? coreCount();
+  const size = options.size ?? rendererCount();
   const slots = createSlots({ size, othersPending: options.othersPending });
   const stopping = new AbortController();
   const living = new Set<RendererProcess>();
   /** The one used last is at the end, and is used first: its memory is warm. */
   const idle: RendererProcess[] = [];
-  let quarantine: Promise<unknown> = Promise.resolve();
+  let isQuarantineTaken = false;
 
   /** A permit that cannot be given back is its semaphore's trouble (it expires there), not the render's. */
   const largePermit = async (signal: AbortSignal): Promise<AsyncDisposable> => {
@@ -125,11 +125,17 @@ export function createRenderers(options: RenderersOptions): RendererPool {
     return result;
   };
 
-  /** One at a time, so that a picture that takes its host's memory takes it alone. */
-  const renderAlone = (job: RenderJob, isLow: boolean, signal: AbortSignal): Promise<RenderResult> => {
-    const turn = quarantine.then(() => renderNow(job, isLow, signal));
-    quarantine = turn.catch(() => {}); // its caller hears of it
-    return turn;
+  /** One at a time, so that a picture that takes its host's memory takes it alone. Others come again: waiting here they would hold slots that live work needs. */
+  const renderAlone = async (job: RenderJob, isLow: boolean, signal: AbortSignal): Promise<RenderResult> => {
+    if (isQuarantineTaken) {
+      return { kind: 'source-failed', code: 'QUARANTINE_TAKEN', message: 'another picture is in quarantine here' };
+    }
+    isQuarantineTaken = true;
+    try {
+      return await renderNow(job, isLow, signal);
+    } finally {
+      isQuarantineTaken = false;
+    }
   };
 
   const stop = async () => {

@@ -71,7 +71,7 @@ export async function claim(db: Database, request: ClaimRequest): Promise<ClaimA
 const RENEW = {
   name: 'renew',
   text: `UPDATE millrace.sets SET lease_until = clock_timestamp() + $2::float8 * interval '1 ms'
-    WHERE id = $1 AND state = 'writing' RETURNING id`,
+    WHERE id = $1 AND state = 'writing' AND lease_until > clock_timestamp() RETURNING id`,
 };
 
 export async function renew(db: Database, setId: string, leaseMs: number): Promise<boolean> {
@@ -104,7 +104,7 @@ const COMMIT = {
     SELECT pg_advisory_xact_lock(hashtextextended($6::text || '/' || $7::text || '/' || $8::text, 0))
   ), claim AS MATERIALIZED ( -- the set fence: ours, of this object, and still being written
     SELECT s.id FROM object_lock, millrace.sets AS s
-    WHERE s.id = $1::uuid AND s.state = 'writing' AND s.store = $6 AND s.bucket = $7 AND s.key = $8 FOR UPDATE OF s
+    WHERE s.id = $1::uuid AND s.state = 'writing' AND s.lease_until > clock_timestamp() AND s.store = $6 AND s.bucket = $7 AND s.key = $8 FOR UPDATE OF s
   ), passed AS MATERIALIZED (
     SELECT FROM object_lock WHERE $1::uuid IS NULL OR EXISTS (SELECT FROM claim)
   ), seen AS MATERIALIZED ( -- a row never changes without its revision: if the fence below holds, this is the set it has now

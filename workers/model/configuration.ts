@@ -136,7 +136,9 @@ const processor = z.strictObject({
     doc: 'Renderer processes; 0: as many as cores, a cgroup limit counted.',
   }),
   lookSlots: wholeNumber(1, 256, 16, { env: 'MILLRACE_PROCESSOR_LOOK_SLOTS', doc: 'Objects looked at side by side.' }),
-  leaseMs: wholeNumber(1000, 600_000, 60_000, {
+  // With the 20 s between two signs of life to NATS it must stay within ack_wait, 60 s: a claim that outlived its message's delivery would
+  // commit after somebody else had settled the message.
+  leaseMs: wholeNumber(1000, 40_000, 30_000, {
     env: 'MILLRACE_PROCESSOR_LEASE_MS',
     doc: 'How long a claim holds without renewal; the time until another processor takes over from one that was killed.',
   }),

@@ -17,6 +17,7 @@ import { createBell, endsWithin } from './deadline.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { natsError } from './errors.ts';
 import { type IncomingMessage, incomingMessage } from './message.ts';
+import { type Holding, hold, watchAwake } from './holding.ts';
 import { createOutage } from './outage.ts';
 import { openConsumer, type Pull, pull } from './pull.ts';
 import { putBack, type Settled, settle, verdictOfThrown } from './settle.ts';
@@ -51,8 +52,8 @@ export interface PullLoopStatus {
   readonly inFlight: number;
   /** Above 0: handlers failed for several messages in a row, one at a time is tried after such a pause. */
   readonly pauseMs: number;
-  /** Since the start. `handedBack`: came when there was no room, or while stopping. */
-  readonly counts: Readonly<Record<Settled | 'taken' | 'threw' | 'handedBack', number>>;
+  /** Since the start. `handedBack`: came when there was no room, or while stopping. `lost`: see holding.ts. */
+  readonly counts: Readonly<Record<Settled | 'taken' | 'threw' | 'handedBack' | 'lost', number>>;
 }
 
 export interface PullLoop extends AsyncDisposable {
@@ -71,8 +72,7 @@ export interface PullLoop extends AsyncDisposable {
 
 interface Running {
   readonly js: JsMsg;
-  /** Calls `working()` while the message is ours. */
-  readonly working: NodeJS.Timeout;
+  readonly holding: Holding;
   done: Promise<void>;
 }
 
@@ -90,7 +90,17 @@ export function startPullLoop(nats: Nats, options: PullLoopOptions): PullLoop {
   const log = options.log.child({ stream, consumer: name });
 
   const inFlight = new Set<Running>();
-  const counts = { taken: 0, threw: 0, handedBack: 0, acked: 0, unconfirmed: 0, 'put-back': 0, 'dead-lettered': 0 };
+  const awake = watchAwake();
+  const counts = {
+    taken: 0,
+    threw: 0,
+    handedBack: 0,
+    lost: 0,
+    acked: 0,
+    unconfirmed: 0,
+    'put-back': 0,
+    'dead-lettered': 0,
+  };
   const outage = createOutage();
   const roomBell = createBell(); // a slot is free
   const goBell = createBell(); // no reason to wait any longer: reconnected, an outage is over, or stopping
@@ -165,28 +175,37 @@ export function startPullLoop(nats: Nats, options: PullLoopOptions): PullLoop {
       return;
     }
     counts.taken += 1;
-    const running: Running = { js, working: setInterval(() => js.working(), workingEveryMs), done: Promise.resolve() };
+    const holding = hold(js, { ackWaitMs: 3 * workingEveryMs, awake });
+    const running: Running = { js, holding, done: Promise.resolve() };
     inFlight.add(running);
-    running.done = handleOne(js).finally(() => {
-      clearInterval(running.working);
+    running.done = handleOne(js, holding).finally(() => {
+      holding[Symbol.dispose]();
       inFlight.delete(running);
       roomBell.ring();
     });
   }
 
   /** Never rejects. */
-  async function handleOne(js: JsMsg): Promise<void> {
+  async function handleOne(js: JsMsg, holding: Holding): Promise<void> {
     const message = incomingMessage(js);
     const ofMessage = log.child({ streamSeq: message.streamSeq });
     try {
       await reached('taken', message);
+      // What lay in the socket while this process stood still has long been given to somebody else.
+      if (!holding.isOurs()) return leave(ofMessage);
       const verdict = await verdictOn(message, ofMessage);
       await reached('settling', message);
+      if (!holding.isOurs()) return leave(ofMessage);
       counts[await settle(js, message, verdict, { deadLetters, log: ofMessage, random })] += 1;
       await reached('settled', message);
     } catch (error) {
       ofMessage.error({ code: codeOf(error), err: error }, 'message not settled: expecting it again');
     }
+  }
+
+  function leave(ofMessage: Log): void {
+    counts.lost += 1;
+    ofMessage.warn({ code: 'DELIVERY_LOST' }, 'stood still for too long: the message is left to whoever has it by now');
   }
 
   async function verdictOn(message: IncomingMessage, ofMessage: Log): Promise<Verdict> {
@@ -217,13 +236,14 @@ export function startPullLoop(nats: Nats, options: PullLoopOptions): PullLoop {
     await Promise.race([handled(), late.promise]);
     if (inFlight.size > 0) await endsWithin(handled(), GRACE_MS);
     const left = inFlight.size;
-    for (const { js, working } of inFlight) {
-      clearInterval(working);
+    for (const { js, holding } of inFlight) {
+      holding[Symbol.dispose]();
       putBack(js, HAND_BACK_MS);
     }
     // So that what was handed back and nak'ed is with the server before anybody closes the connection.
     if (nats.state === 'connected') await endsWithin(nats.connection.flush(), GRACE_MS);
     reconnected[Symbol.dispose]();
+    awake[Symbol.dispose]();
     become('stopped');
     log.info({ left, counts }, 'pull loop stopped');
     drained.resolve();

@@ -14,15 +14,12 @@ export interface Conclusion {
   readonly verdict: Verdict;
   /** The row as last observed or committed. */
   readonly row: ObjectRow | null;
-  /** This handling changed the row: its outcome is ours to tell. */
-  readonly committed: boolean;
 }
 
 const ROUNDS = 5;
 
 /** `look` is an argument only so that the simulation can prove what breaks when its order is turned round. */
 export async function converge(ref: ObjectRef, ports: Ports, ctx: Context, look = observe): Promise<Conclusion> {
-  let committed = false;
   let row: ObjectRow | null = null;
   for (let round = 0; round < ROUNDS; round++) {
     const observed = await look(ref, ports);
@@ -34,16 +31,15 @@ export async function converge(ref: ObjectRef, ports: Ports, ctx: Context, look 
       nowMs: ctx.now(),
       removeUncovered,
     });
-    if (plan.kind === 'nothing') return { verdict: { kind: 'settled' }, row, committed };
+    if (plan.kind === 'nothing') return { verdict: { kind: 'settled' }, row };
     const applied = await apply(plan, observed, ports, ctx);
-    if (applied.kind === 'ended') return { verdict: applied.verdict, row, committed };
+    if (applied.kind === 'ended') return { verdict: applied.verdict, row };
     if (applied.kind === 'committed') {
-      committed = true;
       row = applied.row;
       await ctx.reached('committed');
     } // and look again: it may have been overwritten meanwhile
   }
-  return { verdict: retry(growing(ctx, 2_000, 30_000), 'CHANGES_TOO_FAST'), row, committed };
+  return { verdict: retry(growing(ctx, 2_000, 30_000), 'CHANGES_TOO_FAST'), row };
 }
 
 /** The only writer: whatever it changes goes through one fenced commit. */

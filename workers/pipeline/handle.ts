@@ -7,14 +7,14 @@ import { outcomeOf } from './outcome-of.ts';
 import type { Context, Ports } from './ports.ts';
 
 /**
- * Whatever ends with an ack has told first what the row says, if this handling changed the row, or if an earlier delivery of this
- * message may have changed it and died before telling (delivery count > 1), or if the row waits only for its removal to be told.
- * A message that is put back tells when it comes again. Rejects when a server is away: the message is then put back too.
+ * Whatever ends with an ack has told first what the row says, whoever committed it: that handler may have died before telling, and its
+ * message need not come again (a late ack of an earlier delivery counts, a consumer made anew forgets delivery counts). The stream
+ * merges what is told twice within its duplicate window. A message that is put back tells when it comes again. Rejects when a server is
+ * away: the message is then put back too.
  */
 export async function handle(ref: ObjectRef, ports: Ports, ctx: Context, look = observe): Promise<Verdict> {
-  const { verdict, row, committed } = await converge(ref, ports, ctx, look);
+  const { verdict, row } = await converge(ref, ports, ctx, look);
   if (verdict.kind === 'retry' || verdict.kind === 'dead-letter' || row === null) return verdict;
-  if (!committed && ctx.deliveryCount === 1 && row.state !== 'removed') return verdict;
   await ports.outcomes.tell(outcomeOf(row));
   await ctx.reached('told');
   if (row.state === 'removed') {

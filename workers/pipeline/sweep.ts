@@ -80,7 +80,7 @@ export async function sweep(scope: SweepScope, ports: SweepPorts, ctx: SweepCont
     if (dryRun) return;
     const ref = { store, bucket, key };
     const tier = laneTier(ref, object === null || difference === 'uncovered' ? row : null, ctx.wanted);
-    const messageId = `sweep-${refHash(ref)}-${sightToken(object, row?.revision ?? 0, ctx)}`;
+    const messageId = `sweep-${ctx.nowMs}-${refHash(ref)}-${sightToken(object, row?.revision ?? 0, ctx)}`;
     const agreed = difference === 'uncovered' ? ({ removeUncovered: true } as const) : {};
     const item = { v: 1, ref, reason: `sweep: ${difference}`, ...agreed } as const;
     await outbox.add(() => ports.workItems.publish(tier, 'bulk', 'sweep', item, messageId));

@@ -2,6 +2,7 @@
 import { decodeWorkItem, type WorkItem } from '../model/messages.ts';
 import type { Lane } from '../model/subjects.ts';
 import { retry, type Verdict } from '../model/verdict.ts';
+import { refHash } from '../model/object-ref.ts';
 import type { IncomingMessage } from '../nats/message.ts';
 import { decodeObjectEvent } from '../pipeline/decode-event.ts';
 import type { GenerationWatch } from '../pipeline/generation-watch.ts';
@@ -12,6 +13,7 @@ import { every } from '../platform/every.ts';
 import type { Log } from '../platform/log.ts';
 import { uuidV7 } from '../platform/uuid-v7.ts';
 import type { ProcessorHooks } from './processor-hooks.ts';
+import { createTurns } from './turns.ts';
 
 export interface MessageHandlerDeps {
   readonly ports: Ports;
@@ -33,6 +35,7 @@ export function createMessageHandler(
   deps: MessageHandlerDeps,
 ): (lane: Lane | 'removals', tier: string | null) => Handler {
   const { ports, generation, indexId, host, leaseMs, hooks } = deps;
+  const turns = createTurns();
   return (lane, tier) => async (message, signal) => {
     const wanted = generation.wanted();
     if (wanted === null) return retry(2_000, 'CONFIG_OUTDATED');
@@ -65,7 +68,7 @@ export function createMessageHandler(
           return hooks.reached?.(step, message);
         },
       };
-      const verdict = await handle(ref, ports, ctx);
+      const verdict = await turns.take(refHash(ref), () => handle(ref, ports, ctx));
       log.debug({ verdict, deliveryCount: message.deliveryCount, phasesMs }, 'message handled');
       return verdict;
     } catch (error) {

@@ -93,5 +93,5 @@ export async function provisionBuckets(
       return id;
     },
   };
-  return waitFor('store', () => provisionStore(store, sources, deps), log, signal);
+  return await waitFor('store', () => provisionStore(store, sources, deps), log, signal);
 }

@@ -154,6 +154,7 @@ test('every verdict becomes what JetStream calls it', async () => {
     unconfirmed: 0,
     threw: 0,
     handedBack: 0,
+    lost: 0,
   });
   const [first, again] = deliveries.filter(({ streamSeq }) => streamSeq === 4);
   assert.equal(again?.deliveryCount, 2);

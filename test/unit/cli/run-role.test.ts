@@ -47,8 +47,9 @@ test('it is ready while the role works; a signal drains it; exit code 0; no list
   await assert.rejects(run.ready(), 'the health server is closed');
 });
 
-test('while it drains it is alive and not ready', async () => {
+test('while it drains it is alive and not ready', async (t) => {
   const draining = Promise.withResolvers<void>();
+  t.after(() => draining.resolve());
   const run = supervised(async () => fakeRole({ stop: () => draining.promise }).role);
   await eventually(async () => (await run.ready()) === 200);
   run.process.signal('SIGINT');
@@ -58,8 +59,9 @@ test('while it drains it is alive and not ready', async () => {
   assert.equal(await run.code, 0);
 });
 
-test('a second signal exits at once, as a shell would report it', async () => {
+test('a second signal exits at once, as a shell would report it', async (t) => {
   const draining = Promise.withResolvers<void>();
+  t.after(() => draining.resolve());
   const run = supervised(async () => fakeRole({ stop: () => draining.promise }).role);
   await run.url();
   run.process.signal('SIGTERM');

@@ -49,7 +49,7 @@ test('a file that cannot be loaded, dies, hangs, or leaves a handle open is a fa
     "test('never ends', () => new Promise(() => {}));",
     "test('fine, but a timer stays', () => void setInterval(() => {}, 1000));",
   ]) {
-    const { code, last } = await running({ 'a.test.ts': FINE, 'b.test.ts': broken }, '--file-timeout-ms', '2000');
+    const { code, last } = await running({ 'a.test.ts': FINE, 'b.test.ts': broken }, '--file-timeout-ms', '6000');
     assert.equal(code, 1, broken);
     assert.match(last ?? '', /^[23] passed, 1 failed$/, broken);
   }
