@@ -10,7 +10,8 @@ function uses(files: readonly string[], pattern: RegExp, except: readonly string
 }
 
 const workers = filesBelow('workers');
-const tests = filesBelow('test');
+/** A bench measures time; it proves nothing. */
+const tests = filesBelow('test').filter((file) => !file.startsWith('test/bench/'));
 
 test('only main.ts ends the process', () => {
   const found = uses(workers, /\bprocess\.(?:exit|exitCode|abort|reallyExit)\b/g, ['workers/main.ts']);

@@ -55,7 +55,8 @@ export interface Row {
 export type World = Awaited<ReturnType<typeof startWorld>>;
 
 /** Provisioned and kept, without a processor. */
-export async function startWorld({ faults = [], configuration: change = (own) => own, keeper = true }: WorldOptions) {
+export async function startWorld(options: WorldOptions) {
+  const { faults = [], configuration: change = (own) => own, keeper = true } = options;
   await using opened = new AsyncDisposableStack();
   opened.defer(assertNoChildren);
   const servers = opened.use(await startTestServers({ minio: true, nats: true, postgres: true }));

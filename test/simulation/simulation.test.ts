@@ -49,7 +49,8 @@ test('a schedule leaves nothing behind: memory does not grow with their number',
   await run(301);
   await run(601);
   const grownBy = used() - before;
-  assert.ok(grownBy < 4_000_000, `600 schedules kept ${grownBy} bytes`);
+  // One schedule kept alive is about 0.1 MB; compiled code and the collector's moods are a few megabytes in all.
+  assert.ok(grownBy < 20_000_000, `600 schedules kept ${grownBy} bytes`);
 });
 
 async function exposedGc(): Promise<() => void> {
