@@ -1,14 +1,15 @@
 // The pool beside a bare pipeline, a bare loop and a naive one: the same pictures, in one run, in rounds whose order rotates.
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { join } from 'node:path';
+import { makeSamplePicture } from '../../workers/imaging/sample-picture.ts';
 import type { Child } from '../../workers/local/child.ts';
 import { wantedOf } from '../../workers/model/configuration.ts';
 import { EVENT_SUBJECTS, STREAMS } from '../../workers/model/subjects.ts';
 import { storeConfig } from '../../workers/roles/connections.ts';
 import { eachInFlight } from './in-flight.ts';
 import { type Loop, type LoopKind, startLoop } from './loops.ts';
-import { cpuSecondsOf, watchPeak } from './process-cost.ts';
+import { cpuSecondsOf, ownCpuSecondsOf, watchPeak } from './process-cost.ts';
 import { startWorld, type World } from './world.ts';
 
 export interface Source {
@@ -22,6 +23,8 @@ export interface PoolOptions {
   readonly rounds: number;
   readonly renderers: number;
   readonly latencyPictures: number;
+  /** Small pictures that come first, unmeasured. */
+  readonly warmUps: number;
   readonly say: (line: string) => void;
 }
 
@@ -32,6 +35,8 @@ export interface Measured {
 }
 
 export interface PoolMeasured extends Measured {
+  /** Of `cpuSeconds`, what the processor itself took; the rest is its renderers'. */
+  readonly processorCpuSeconds: number;
   /** CPU beside the pool's own processes while it worked. */
   readonly keeperCpuSeconds: number;
   readonly serverCpuSeconds: Readonly<Record<'minio' | 'nats' | 'postgres', number>>;
@@ -80,20 +85,15 @@ export async function measurePool(options: PoolOptions, prepared: (world: World)
   }
   const processor = await world.startProcessor(1);
 
-  // Every process has loaded its code and every renderer has rendered before anything is measured.
   say('warming up …');
-  const first = Array.from({ length: 2 * renderers }, (_, at) => pictures[at % pictures.length] as Source);
-  const { keys } = await uploadAll(world, 'warm-up', first);
-  await world.allCommitted(keys);
-  for (const loop of loops.values()) await loop.run({ files: first.map(({ path }) => path) });
-  await world.quiet();
+  await warmUp(world, loops, options);
 
   using peak = watchPeak(processor.pid);
   const rounds: Round[] = [];
   for (let round = 0; round < options.rounds; round++) {
     await world.quiet();
     await world.pause();
-    const { keys } = await uploadAll(world, `round-${round}`, pictures);
+    const keys = await uploadAll(world, `round-${round}`, pictures);
     const measured: Partial<Record<(typeof KINDS)[number], Measured>> = {};
     for (let at = 0; at < KINDS.length; at++) {
       const kind = KINDS[(at + round) % KINDS.length] as (typeof KINDS)[number];
@@ -114,6 +114,33 @@ export async function measurePool(options: PoolOptions, prepared: (world: World)
   }
   await world.quiet();
   return { rounds, latencies, peakPssMb: peak.peakPssMb };
+}
+
+/**
+ * Until every process has loaded and compiled its code, as one that has run for a minute has: a young processor spends three times as
+ * much on a message as an old one (measured: 15 ms and 5). Small pictures do that soonest; large ones then make room in memory.
+ */
+async function warmUp(
+  world: World,
+  loops: ReadonlyMap<LoopKind, Loop>,
+  { renderers, pictures, warmUps }: PoolOptions,
+): Promise<void> {
+  const path = join(world.folder, 'warm-up.jpg');
+  const { bytes } = await makeSamplePicture({
+    megapixels: 0.02,
+    kind: 'jpeg',
+    profile: 'srgb',
+    orientation: 1,
+    seed: 1,
+  });
+  await writeFile(path, bytes);
+  const small = Array.from({ length: warmUps }, () => ({ path, name: 'small.jpg', contentType: 'image/jpeg' }));
+  const large = Array.from({ length: 2 * renderers }, (_, at) => pictures[at % pictures.length] as Source);
+  const all = [...small, ...large];
+  const keys = await uploadAll(world, 'warm-up', all);
+  await world.allCommitted(keys);
+  for (const loop of loops.values()) await loop.run({ files: all.map((one) => one.path) });
+  await world.quiet();
 }
 
 export function rateOf({ images, seconds }: Measured): number {
@@ -137,36 +164,33 @@ function loopSetup({ configuration, servers, folder }: World, kind: LoopKind, in
   };
 }
 
-/** Resolves when both copies of every event are in the stream, so that the twins' looks are part of what is measured. */
-async function uploadAll(
-  world: World,
-  prefix: string,
-  pictures: readonly Source[],
-): Promise<{ readonly keys: readonly string[] }> {
-  const before = await world.events();
-  const keys = pictures.map(({ name }, at) => `${prefix}/${String(at).padStart(4, '0')}-${name}`);
-  const jobs = pictures.map((picture, at) => ({ ...picture, key: keys[at] as string }));
+/** Resolves with the keys when both copies of every event are in the stream: the twins' looks are part of what is measured. */
+async function uploadAll(world: World, prefix: string, pictures: readonly Source[]): Promise<readonly string[]> {
+  const jobs = pictures.map((picture, at) => ({
+    ...picture,
+    key: `${prefix}/${String(at).padStart(4, '0')}-${picture.name}`,
+  }));
   await eachInFlight(jobs, UPLOADS, async ({ key, path, contentType }) => {
     await world.put(key, await readFile(path), contentType);
   });
-  await world.twinsArrived(before, pictures.length);
-  return { keys };
+  await world.twinsArrived();
+  return jobs.map(({ key }) => key);
 }
 
-/** Time: from the consumer's resumption to the last outcome's arrival here. CPU: until the last message, twins included, is acked. */
+/** Time: from the first delivery to the last outcome's arrival here. CPU: until the last message, twins included, is acked. */
 async function drainPool(world: World, processor: Child, keys: readonly string[]): Promise<PoolMeasured> {
   const { minio, nats, postgres } = world.servers;
   const cpuNow = () => ({
     pool: cpuSecondsOf(processor.pid),
+    processor: ownCpuSecondsOf(processor.pid),
     keeper: cpuSecondsOf(world.keeper.pid),
     minio: cpuSecondsOf(minio.pid),
     nats: cpuSecondsOf(nats.pid),
     postgres: cpuSecondsOf(postgres.pid),
   });
-  const attemptsBefore = await attempts(world);
+  const attemptsBefore = await world.attempts();
   const before = cpuNow();
-  const startedMs = performance.now();
-  await world.resume();
+  const startedMs = await world.resume();
   const endedMs = await world.allCommitted(keys);
   await world.quiet();
   const after = cpuNow();
@@ -174,19 +198,15 @@ async function drainPool(world: World, processor: Child, keys: readonly string[]
     images: keys.length,
     seconds: (endedMs - startedMs) / 1_000,
     cpuSeconds: after.pool - before.pool,
+    processorCpuSeconds: after.processor - before.processor,
     keeperCpuSeconds: after.keeper - before.keeper,
     serverCpuSeconds: {
       minio: after.minio - before.minio,
       nats: after.nats - before.nats,
       postgres: after.postgres - before.postgres,
     },
-    attempts: (await attempts(world)) - attemptsBefore,
+    attempts: (await world.attempts()) - attemptsBefore,
   };
-}
-
-async function attempts(world: World): Promise<number> {
-  const [row] = await world.sql<{ n: number }>('SELECT count(*)::int AS n FROM millrace.attempts');
-  return row?.n ?? 0;
 }
 
 async function runLoop(loop: Loop, pictures: readonly Source[]): Promise<Measured> {

@@ -13,6 +13,11 @@ export function cpuSecondsOf(pid: number): number {
   return ticks / TICKS_PER_S;
 }
 
+/** Of the process alone. */
+export function ownCpuSecondsOf(pid: number): number {
+  return ticksOf(pid, false) / TICKS_PER_S;
+}
+
 /** `withDead`: children that have ended and were waited for count as well. */
 function ticksOf(pid: number, withDead: boolean): number {
   const stat = readProc(pid, 'stat');
@@ -23,7 +28,7 @@ function ticksOf(pid: number, withDead: boolean): number {
 }
 
 /** Proportional set size: what processes share is counted once. Of the process and its children. */
-export function pssMbOf(pid: number): number {
+function pssMbOf(pid: number): number {
   let kilobytes = 0;
   for (const one of [pid, ...childrenOf(pid)]) {
     kilobytes += Number(/^Pss:\s+(\d+) kB$/m.exec(readProc(one, 'smaps_rollup'))?.[1] ?? 0);

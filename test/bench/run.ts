@@ -10,13 +10,14 @@ import { measurePool } from './pool.ts';
 import { poolFigures, poolTable } from './pool-report.ts';
 import { measureScale, scaleFigures, scaleTable } from './scale.ts';
 
-const USAGE = `Usage: npm run -s bench -- pool [--corpus DIR] [--images N] [--rounds N] [--latency N] [--renderers N] [--json]
+const USAGE = `Usage: npm run -s bench -- pool [--corpus DIR] [--images N] [--rounds N] [--latency N] [--renderers N] [--warm-up N] [--json]
        npm run -s bench -- scale [--images N] [--renderers N] [--sleep-ms N] [--json]
 
 pool   images a second, CPU, memory and idle latency of the pool beside a bare pipeline, a bare loop and a naive loop
        --corpus DIR     pictures; painted there where it is empty, else the JPEG, PNG and WebP files in it are used
        --images N       pictures a round (60)          --rounds N      rounds (3)
        --latency N      pictures put one at a time (24)   --renderers N   renderers, and pictures in flight of the loops (cores)
+       --warm-up N      small pictures rendered first (300)
 scale  images a second of 1, 2 and 4 processors whose renders only sleep
        --images N       pictures for each processor (120)   --renderers N   of each processor (4)   --sleep-ms N   (200)
 --json  prints the figures as the last line`;
@@ -29,6 +30,7 @@ const { positionals, values } = parseArgs({
     rounds: { type: 'string' },
     renderers: { type: 'string' },
     latency: { type: 'string' },
+    'warm-up': { type: 'string' },
     'sleep-ms': { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -56,7 +58,14 @@ async function pool(): Promise<void> {
   );
   for (const line of composition(batch)) say(line);
   const run = await measurePool(
-    { pictures: batch, rounds: count('rounds', 3), renderers, latencyPictures: count('latency', 24), say },
+    {
+      pictures: batch,
+      rounds: count('rounds', 3),
+      renderers,
+      latencyPictures: count('latency', 24),
+      warmUps: count('warm-up', 300),
+      say,
+    },
     async (world) => {
       for (const line of await versionLines(world)) say(line);
     },
@@ -79,7 +88,10 @@ async function scale(): Promise<void> {
   if (values.json) say(JSON.stringify(scaleFigures(runs)));
 }
 
-function count(name: 'images' | 'rounds' | 'renderers' | 'latency' | 'sleep-ms', otherwise: number): number {
+function count(
+  name: 'images' | 'rounds' | 'renderers' | 'latency' | 'warm-up' | 'sleep-ms',
+  otherwise: number,
+): number {
   const value = Number(values[name] ?? otherwise);
   if (Number.isSafeInteger(value) && value > 0) return value;
   throw new Error(`--${name} takes a whole number above 0, not ${values[name]}`);

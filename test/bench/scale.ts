@@ -21,6 +21,8 @@ export interface ScaleRun {
   readonly ceiling: number;
   /** Of the processors themselves; the sleepers cost nothing. */
   readonly cpuMsPerImage: number;
+  /** 1 where no render is thrown away. */
+  readonly rendersPerImage: number;
 }
 
 const PROCESSORS = [1, 2, 4];
@@ -40,14 +42,17 @@ export async function measureScale(options: ScaleOptions): Promise<readonly Scal
     const images = options.imagesEach * processors;
     await world.pause();
     const keys = await uploadAll(world, `of-${processors}`, images);
+    await world.twinsArrived();
     const cpuBefore = sum(pids.map(cpuSecondsOf));
-    const startedMs = performance.now();
-    await world.resume();
+    const attemptsBefore = await world.attempts();
+    const startedMs = await world.resume();
     const seconds = ((await world.allCommitted(keys)) - startedMs) / 1_000;
     await world.quiet();
     const cpuSeconds = sum(pids.map(cpuSecondsOf)) - cpuBefore;
     const ceiling = (processors * renderers * 1_000) / sleepMs;
+    const rendersPerImage = ((await world.attempts()) - attemptsBefore) / images;
     const run = {
+      rendersPerImage,
       processors,
       imagesPerSecond: images / seconds,
       ceiling,
@@ -59,23 +64,18 @@ export async function measureScale(options: ScaleOptions): Promise<readonly Scal
   return runs;
 }
 
-/** Until every renderer of every processor has had work: new processors have connected by then. */
+/** Until every processor pulls and its renderers have begun to. */
 async function warmUp(world: World, processors: number, renderers: number): Promise<void> {
   await world.pulling(processors);
   await world.pause();
   const keys = await uploadAll(world, `warm-up-${processors}`, 2 * renderers * processors);
   await world.resume();
   await world.allCommitted(keys);
-  await world.quiet();
 }
 
 async function uploadAll(world: World, prefix: string, count: number): Promise<readonly string[]> {
-  const before = await world.events();
   const keys = Array.from({ length: count }, (_, at) => `${prefix}/${String(at).padStart(5, '0')}.jpg`);
-  await eachInFlight(keys, UPLOADS, async (key) => {
-    await world.put(key, Buffer.from(key), 'image/jpeg');
-  });
-  await world.twinsArrived(before, count);
+  await eachInFlight(keys, UPLOADS, (key) => world.put(key, Buffer.from(key), 'image/jpeg'));
   return keys;
 }
 
@@ -83,12 +83,13 @@ async function uploadAll(world: World, prefix: string, count: number): Promise<r
 export function scaleFigures(runs: readonly ScaleRun[]) {
   const one = runs[0]?.imagesPerSecond ?? 0;
   return {
-    runs: runs.map(({ processors, imagesPerSecond, ceiling, cpuMsPerImage }) => ({
+    runs: runs.map(({ processors, imagesPerSecond, ceiling, cpuMsPerImage, rendersPerImage }) => ({
       processors,
       imagesPerSecond: rounded(imagesPerSecond, 2),
       ceiling: rounded(ceiling, 2),
       linear: rounded(imagesPerSecond / (one * processors), 3),
       cpuMsPerImage: rounded(cpuMsPerImage, 2),
+      rendersPerImage: rounded(rendersPerImage, 3),
     })),
   };
 }
@@ -96,10 +97,10 @@ export function scaleFigures(runs: readonly ScaleRun[]) {
 export function scaleTable(runs: readonly ScaleRun[]): readonly string[] {
   return [
     '',
-    'processors   images/s   if only the sleep counted   share of linear   CPU ms an image',
+    'processors   images/s   if only the sleep counted   share of linear   CPU ms an image   renders an image',
     ...scaleFigures(runs).runs.map(
-      ({ processors, imagesPerSecond, ceiling, linear, cpuMsPerImage }) =>
-        `${String(processors).padStart(10)}${imagesPerSecond.toFixed(2).padStart(11)}${ceiling.toFixed(1).padStart(28)}${linear.toFixed(3).padStart(18)}${cpuMsPerImage.toFixed(2).padStart(18)}`,
+      ({ processors, imagesPerSecond, ceiling, linear, cpuMsPerImage, rendersPerImage }) =>
+        `${String(processors).padStart(10)}${imagesPerSecond.toFixed(2).padStart(11)}${ceiling.toFixed(1).padStart(28)}${linear.toFixed(3).padStart(18)}${cpuMsPerImage.toFixed(2).padStart(18)}${rendersPerImage.toFixed(3).padStart(19)}`,
     ),
   ];
 }

@@ -18,7 +18,7 @@ import { killAtExit } from '../harness/leaks.ts';
 import { startTestServers } from '../harness/servers.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'workers', 'main.ts');
-export const BUCKET = 'photos';
+const BUCKET = 'photos';
 const LONG = { timeoutMs: 600_000, intervalMs: 20 };
 const HOUR_MS = 3_600_000;
 
@@ -105,6 +105,7 @@ export async function startWorld({ renderers, processorEntry }: WorldOptions) {
   mkdirSync(join(folder, 'compile-cache'));
   const keeper = await startProcess('keeper', [MAIN, 'keeper', '--config', configurationFile]);
 
+  let puts = 0;
   const world = {
     servers,
     configuration,
@@ -123,8 +124,15 @@ export async function startWorld({ renderers, processorEntry }: WorldOptions) {
     async sql<T>(text: string): Promise<T[]> {
       return (await database.query(text)).rows as T[];
     },
-    put: (key: string, bytes: Buffer, contentType: string) =>
-      s3.putObject(BUCKET, key, bytes, bytes.length, { 'Content-Type': contentType }),
+    /** Renders begun so far. */
+    async attempts(): Promise<number> {
+      const [row] = await world.sql<{ n: number }>('SELECT count(*)::int AS n FROM millrace.attempts');
+      return row?.n ?? 0;
+    },
+    async put(key: string, bytes: Buffer, contentType: string): Promise<void> {
+      puts += 1;
+      await s3.putObject(BUCKET, key, bytes, bytes.length, { 'Content-Type': contentType });
+    },
 
     /** Resolves when the outcome of each is told; with the time of the last one. Rejects where one is not `committed`. */
     async allCommitted(keys: readonly string[]): Promise<number> {
@@ -138,14 +146,23 @@ export async function startWorld({ renderers, processorEntry }: WorldOptions) {
     },
 
     pause: () => nats.manager.consumers.pause(STREAMS.events, CONSUMERS.changes, new Date(Date.now() + HOUR_MS)),
-    resume: () => nats.manager.consumers.resume(STREAMS.events, CONSUMERS.changes),
-    /** Of the stream: how many events it has had. */
-    async events(): Promise<number> {
-      return (await nats.manager.streams.info(STREAMS.events)).state.last_seq;
-    },
-    /** Both copies of `changes` made since `events` had this number: the journal's come up to three seconds later. */
-    async twinsArrived(since: number, changes: number): Promise<void> {
-      await eventually(async () => (await world.events()) >= since + 2 * changes, { ...LONG, what: 'the journal' });
+    /**
+     * Resolves with the last moment at which nothing was delivered yet. The server serves a pull that waited through the pause only
+     * at its next heartbeat, up to a second later (measured): time that no processor ever loses where nobody pauses anything.
+     */
+    async resume(): Promise<number> {
+      let idleAtMs = performance.now();
+      await nats.manager.consumers.resume(STREAMS.events, CONSUMERS.changes);
+      for (;;) {
+        const askedMs = performance.now();
+        const { num_ack_pending, num_pending } = await changes();
+        if (num_ack_pending > 0 || num_pending === 0) return idleAtMs;
+        idleAtMs = askedMs;
+      }
+    } /** Both copies of everything that was put are in the stream: the journal's come up to three seconds later. */,
+    async twinsArrived(): Promise<void> {
+      const haveAll = async () => (await nats.manager.streams.info(STREAMS.events)).state.last_seq >= 2 * puts;
+      await eventually(haveAll, { ...LONG, what: 'the journal' });
     },
     /** So many pulls wait for changes: one of each processor that has room. */
     async pulling(processors: number): Promise<void> {

@@ -111,6 +111,8 @@ function connectionOptions({ url, name, ...given }: NatsOptions): ConnectionOpti
     reconnectJitter: 500,
     // Without it a second refused login closes the client for good, whatever maxReconnectAttempts says (measured).
     ignoreAuthErrorAbort: true,
+    // The client makes two errors for every request, in case it fails, only for their stacks: 0.3 of 5 ms of our CPU for an image (measured).
+    noAsyncTraces: true,
     pingInterval: PING_MS,
     maxPingOut: 2,
     timeout: REQUEST_TIMEOUT_MS,
