@@ -13,6 +13,8 @@ type RenderPlan = Extract<Plan, { kind: 'render' }>;
 
 /** After this many deaths of a renderer an object version is refused, and tried again later (I6). */
 const DEATHS_TO_REFUSE = 2;
+/** A look older than this when the slot comes is checked against the row: 0.3 ms against a render of 150. */
+const FRESH_FOR_MS = 100;
 
 export async function renderStep(plan: RenderPlan, observed: Observed, ports: Ports, ctx: Context): Promise<Applied> {
   const { tier } = plan.desired;
@@ -25,10 +27,16 @@ export async function renderStep(plan: RenderPlan, observed: Observed, ports: Po
     }
     return handOver('NO_OPEN_VOLUME');
   }
+  const askedMs = ctx.now();
   const slot = await ports.renderers.takeSlot(ctx.lane, ctx.slotWaitMs, ctx.signal);
   if (slot === null) return ended(retry(Math.round(200 + 800 * ctx.random()), 'NO_RENDER_SLOT'));
   try {
     await ctx.reached('slot');
+    // Another processor, with the change's other copy, may have done it while we waited: our commit would be refused after the render.
+    if (ctx.now() - askedMs > FRESH_FOR_MS) {
+      const { ref, row } = observed;
+      if ((await ports.index.row(ref))?.revision !== row?.revision) return { kind: 'look-again' };
+    }
     return await claimAndRender(plan, observed, volume, slot, ports, ctx);
   } finally {
     slot.release();
