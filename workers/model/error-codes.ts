@@ -80,6 +80,8 @@ const TABLE: Readonly<Record<string, readonly Line[]>> = {
   ],
   'Messages that became dead letters': [
     ['DELIVERED_TOO_OFTEN', 'refuse', 'The message was delivered so often without an end that it was set aside.', 'Read its reason with millrace dead-letter show, mend that, then millrace dead-letter redrive.'],
+    ['MAX_DELIVERIES', 'refuse', 'JetStream delivered the message max_deliver times and gave it up; processors died or froze over it.', 'Look at the logs of the processors of that time, then millrace dead-letter redrive.'],
+    ['NOT_AN_ADVISORY', 'refuse', 'A message in ADVISORIES is no advisory of JetStream.', 'Find out who publishes below $JS.EVENT.ADVISORY besides nats-server.'],
     ['UNDECODABLE_JSON', 'refuse', 'The message is no JSON text.', CHECK_SENDER],
     ['NOT_A_NOTIFICATION', 'refuse', 'The message is JSON, but no bucket notification.', CHECK_SENDER],
     ['NO_RECORD', 'refuse', 'The notification has no record.', CHECK_SENDER],
