@@ -51,7 +51,7 @@ function bytes(count: number): string {
 }
 
 /** A key may hold anything, a terminal's escape sequences too. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/\p{C}/gu, (character) =>
     character === '\u200d' ? character : `\\u{${character.codePointAt(0)?.toString(16)}}`,
   );

@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ViewState } from '../pipeline/object-view.ts';
 import type { CliDeps, Io, SweepRequest } from './deps.ts';
 import type { Output } from './output.ts';
+import { addDesk } from './program-desk.ts';
 
 export interface Session {
   readonly io: Io;
@@ -27,6 +28,7 @@ export function createProgram(session: Session, version: string, done: (code: nu
       '\nExit codes: 0 fine, 1 told why not on stderr, 2 not a command. Settings: config/README.md',
     );
   addObject(program, session, done);
+  addDesk(program, session, done);
   addConfig(program, session, done);
   addOperations(program, session, done);
   addRoles(program, session, done);
