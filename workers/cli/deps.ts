@@ -3,6 +3,7 @@ import type { Configuration } from '../model/configuration.ts';
 import type { Wanted } from '../model/desired.ts';
 import type { ObjectRow } from '../model/object-row.ts';
 import type { DeadLetterBox } from '../pipeline/dead-letters.ts';
+import type { ExplainPorts } from '../pipeline/explain.ts';
 import type { Index, Objects, SweepIndex, WorkItems } from '../pipeline/ports.ts';
 import type { SweepReport } from '../pipeline/sweep.ts';
 import type { Role } from '../platform/lifecycle.ts';
@@ -86,12 +87,15 @@ export interface Operator extends AsyncDisposable {
 }
 
 /** What an operator's commands about single objects and messages see, and may do. */
-export interface Desk extends AsyncDisposable {
+export interface Desk extends AsyncDisposable, ExplainPorts {
   readonly wanted: Wanted;
-  readonly index: Pick<Index, 'row' | 'commit'> & {
-    /** By bucket and key. */
-    refused(bucket?: string, prefix?: string): AsyncIterable<ObjectRow>;
-  };
+  /** Names and versions of what decodes. */
+  readonly decoders: string;
+  readonly index: ExplainPorts['index'] &
+    Pick<Index, 'commit'> & {
+      /** By bucket and key. */
+      refused(bucket?: string, prefix?: string): AsyncIterable<ObjectRow>;
+    };
   readonly letters: DeadLetterBox;
   readonly workItems: WorkItems;
 }

@@ -44,7 +44,7 @@ function columns(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-function bytes(count: number): string {
+export function bytes(count: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   const power = count < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(count) / 3));
   return `${power === 0 ? count : (count / 1000 ** power).toFixed(1)} ${units[power]}`;

@@ -58,6 +58,16 @@ function addObject(program: Command, session: Session, done: Done): void {
       const { showObject } = await import('./object-show.ts');
       done(await showObject(path, { json }, command.optsWithGlobals<Globals>(), session));
     });
+  object
+    .command('explain')
+    .description('everything that happened to one object, why it is as it is, and what would help')
+    .argument('<bucket/key>', 'the key as it is, not escaped; also of a removed object')
+    .option('--since <time>', 'look for events since then: 30m, 12h, 7d, or a date (default: all that are kept)')
+    .option('--json', 'as one line of JSON')
+    .action(async (path: string, options: { since?: string; json?: boolean }, command: Command) => {
+      const { explainObject } = await import('./object-explain.ts');
+      done(await explainObject(path, options, command.optsWithGlobals<Globals>(), session));
+    });
   const states: readonly ViewState[] = ['committed', 'pending', 'refused', 'absent', 'plain'];
   object
     .command('ls')

@@ -85,7 +85,7 @@ const TABLE: Readonly<Record<string, readonly Line[]>> = {
     ['LETTER_CUT', 'refuse', 'Only the beginning of the message was kept, so it cannot be put back as it was.', 'Drop it; millrace sweep finds what it was about.'],
     ['NO_SUBJECT', 'refuse', 'The letter does not say which subject its message came from.', 'Drop it; it was not written by Millrace.'],
     ['LETTER_NOT_FOUND', 'fatal', 'There is no dead letter with this number.', 'List them with millrace dead-letter ls.'],
-    ['NO_REFUSAL', 'fatal', 'The object is not refused.', 'Ask millrace object show what became of it.'],
+    ['NO_REFUSAL', 'fatal', 'The object is not refused.', 'Ask millrace object explain what became of it.'],
     ['NOTHING_SELECTED', 'fatal', 'Many were to be changed without saying which.', 'Name them, or give --code, --bucket, --prefix, --since or --all.'],
     ['UNDECODABLE_JSON', 'refuse', 'The message is no JSON text.', CHECK_SENDER],
     ['NOT_A_NOTIFICATION', 'refuse', 'The message is JSON, but no bucket notification.', CHECK_SENDER],
