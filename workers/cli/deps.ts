@@ -1,6 +1,10 @@
 // What the commands need of the world and of the roles. main.ts alone fills it; tests fill it with their own.
 import type { Configuration } from '../model/configuration.ts';
-import type { Index, Objects, SweepIndex } from '../pipeline/ports.ts';
+import type { Wanted } from '../model/desired.ts';
+import type { ObjectRow } from '../model/object-row.ts';
+import type { DeadLetterBox } from '../pipeline/dead-letters.ts';
+import type { ExplainPorts } from '../pipeline/explain.ts';
+import type { Index, Objects, SweepIndex, WorkItems } from '../pipeline/ports.ts';
 import type { SweepReport } from '../pipeline/sweep.ts';
 import type { Role } from '../platform/lifecycle.ts';
 import type { Log } from '../platform/log.ts';
@@ -82,6 +86,20 @@ export interface Operator extends AsyncDisposable {
   readonly localVolumes: LocalVolumes;
 }
 
+/** What an operator's commands about single objects and messages see, and may do. */
+export interface Desk extends AsyncDisposable, ExplainPorts {
+  readonly wanted: Wanted;
+  /** Names and versions of what decodes. */
+  readonly decoders: string;
+  readonly index: ExplainPorts['index'] &
+    Pick<Index, 'commit'> & {
+      /** By bucket and key. */
+      refused(bucket?: string, prefix?: string): AsyncIterable<ObjectRow>;
+    };
+  readonly letters: DeadLetterBox;
+  readonly workItems: WorkItems;
+}
+
 export interface CliDeps {
   readonly startProcessor: (configuration: Configuration, log: Log, signal: AbortSignal) => Promise<Role>;
   readonly startKeeper: (configuration: Configuration, log: Log, signal: AbortSignal) => Promise<Role>;
@@ -89,5 +107,6 @@ export interface CliDeps {
   readonly runStack: (request: StackRequest, run: StackRun) => Promise<void>;
   readonly provision: (configuration: Configuration, request: ProvisionRequest, run: Run) => Promise<Provisioned>;
   readonly sweep: (configuration: Configuration, request: SweepRequest, run: Run) => Promise<readonly SweptBucket[]>;
+  readonly openDesk: (configuration: Configuration, run: Run) => Promise<Desk>;
   readonly openOperator: (configuration: Configuration, log: Log) => Promise<Operator>;
 }

@@ -1,4 +1,5 @@
 // Tells on stderr why a command failed: code, one sentence, what to do; as one line of JSON where --json was given.
+import { errorCode } from '../model/error-codes.ts';
 import { AppError, chainOf, codeOf } from '../platform/errors.ts';
 import { scrubText } from '../platform/scrub.ts';
 import type { Io } from './deps.ts';
@@ -7,7 +8,7 @@ import type { Io } from './deps.ts';
 export function tellFailure(error: unknown, { args, stderr }: Pick<Io, 'args' | 'stderr'>): number {
   const code = codeOf(error);
   const message = chainOf(error);
-  const remedy = error instanceof AppError ? error.remedy : undefined;
+  const remedy = error instanceof AppError ? (error.remedy ?? errorCode(code)?.remedy) : undefined;
   const faults = error instanceof AppError ? error.details['faults'] : undefined;
   if (args.includes('--json')) {
     const told = {

@@ -44,14 +44,14 @@ function columns(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-function bytes(count: number): string {
+export function bytes(count: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   const power = count < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(count) / 3));
   return `${power === 0 ? count : (count / 1000 ** power).toFixed(1)} ${units[power]}`;
 }
 
 /** A key may hold anything, a terminal's escape sequences too. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/\p{C}/gu, (character) =>
     character === '\u200d' ? character : `\\u{${character.codePointAt(0)?.toString(16)}}`,
   );

@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ViewState } from '../pipeline/object-view.ts';
 import type { CliDeps, Io, SweepRequest } from './deps.ts';
 import type { Output } from './output.ts';
+import { addDesk } from './program-desk.ts';
 
 export interface Session {
   readonly io: Io;
@@ -27,6 +28,7 @@ export function createProgram(session: Session, version: string, done: (code: nu
       '\nExit codes: 0 fine, 1 told why not on stderr, 2 not a command. Settings: config/README.md',
     );
   addObject(program, session, done);
+  addDesk(program, session, done);
   addConfig(program, session, done);
   addOperations(program, session, done);
   addRoles(program, session, done);
@@ -55,6 +57,16 @@ function addObject(program: Command, session: Session, done: Done): void {
     .action(async (path: string, { json = false }: { json?: boolean }, command: Command) => {
       const { showObject } = await import('./object-show.ts');
       done(await showObject(path, { json }, command.optsWithGlobals<Globals>(), session));
+    });
+  object
+    .command('explain')
+    .description('everything that happened to one object, why it is as it is, and what would help')
+    .argument('<bucket/key>', 'the key as it is, not escaped; also of a removed object')
+    .option('--since <time>', 'look for events since then: 30m, 12h, 7d, or a date (default: all that are kept)')
+    .option('--json', 'as one line of JSON')
+    .action(async (path: string, options: { since?: string; json?: boolean }, command: Command) => {
+      const { explainObject } = await import('./object-explain.ts');
+      done(await explainObject(path, options, command.optsWithGlobals<Globals>(), session));
     });
   const states: readonly ViewState[] = ['committed', 'pending', 'refused', 'absent', 'plain'];
   object

@@ -2,16 +2,7 @@
 import type { ObjectRef } from '../model/object-ref.ts';
 import type { Database } from './database.ts';
 import type { AttemptEnding } from '../model/commit.ts';
-
-export interface Attempt {
-  readonly setId: string;
-  /** The token of the object version. */
-  readonly version: string;
-  readonly host: string;
-  readonly startedAtMs: number;
-  /** Null: it never ended, or has not yet. */
-  readonly ending: (AttemptEnding & { readonly endedAtMs: number }) | null;
-}
+import type { Attempt } from '../model/history.ts';
 
 const ATTEMPTS_KEPT_MS = 30 * 24 * 3_600_000;
 

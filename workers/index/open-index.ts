@@ -21,6 +21,7 @@ import {
   sourceId,
 } from './sources.ts';
 import { assertStorable } from './storable.ts';
+import { setsOf } from './sets-of.ts';
 import { verifyIndex } from './verify-index.ts';
 import { registeredVolumes } from './volumes.ts';
 
@@ -74,6 +75,7 @@ export function openIndex(options: DatabaseOptions, log: DatabaseLog) {
     /** For `object ls`: streamed, by bucket and key. */
     list: (filter: RowFilter) => listRows(db, filter),
     attemptsOf: (ref: ObjectRef) => attemptsOf(db, ref),
+    setsOf: (ref: ObjectRef) => setsOf(db, ref),
     pruneAttempts: () => pruneAttempts(db),
     currentGeneration: () => currentGeneration(db),
     registeredVolumes: () => registeredVolumes(db),

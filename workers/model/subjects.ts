@@ -19,7 +19,11 @@ export const EVENT_SUBJECTS = {
   removedJournal: 'events.images.removed-journal',
 } as const;
 
+/** Of stream EVENTS. */
 export const CONSUMERS = { changes: 'changes', removals: 'removals' } as const;
+
+/** Of stream ADVISORIES: messages that JetStream gave up. */
+export const EXHAUSTED_CONSUMER = 'exhausted';
 
 export type PlannedLane = 'urgent' | 'bulk';
 export type Lane = 'live' | PlannedLane;

@@ -10,7 +10,15 @@ import {
   type StreamConfig,
 } from '@nats-io/jetstream';
 import { nanos } from 'nats';
-import { CONSUMERS, EVENT_SUBJECTS, KV_BUCKETS, plannedConsumer, plannedFilter, STREAMS } from '../model/subjects.ts';
+import {
+  CONSUMERS,
+  EVENT_SUBJECTS,
+  EXHAUSTED_CONSUMER,
+  KV_BUCKETS,
+  plannedConsumer,
+  plannedFilter,
+  STREAMS,
+} from '../model/subjects.ts';
 
 export interface JetStreamOptions {
   /** Every tier has its own two lanes of planned work. */
@@ -114,6 +122,10 @@ export function wantedConsumers({ tiers, ackWaitMs = ACK_WAIT_MS }: JetStreamOpt
         }),
       ),
     ),
+    // What was terminated by us has its dead letter already.
+    consumer(STREAMS.advisories, EXHAUSTED_CONSUMER, ackWaitMs, {
+      filter_subject: '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>',
+    }),
   ];
 }
 

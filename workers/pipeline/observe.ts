@@ -14,7 +14,10 @@ export interface Observed {
   readonly sourceProven: boolean;
 }
 
-export async function observe(ref: ObjectRef, ports: { index: Index; objects: Objects }): Promise<Observed> {
+export async function observe(
+  ref: ObjectRef,
+  ports: { readonly index: Pick<Index, 'row' | 'sourceId'>; readonly objects: Pick<Objects, 'look'> },
+): Promise<Observed> {
   const row = await ports.index.row(ref);
   const sighting = await ports.objects.look(ref);
   if (sighting.kind !== 'gone' || sighting.sourceTag === null) return { ref, row, sighting, sourceProven: false };

@@ -5,6 +5,7 @@ import { createRenderers } from '../imaging/renderers.ts';
 import { type Configuration, generationContent, wantedOf } from '../model/configuration.ts';
 import { CONSUMERS, type Lane, plannedConsumer, STREAMS } from '../model/subjects.ts';
 import { connectNats } from '../nats/connect.ts';
+import { startExhausted } from '../nats/exhausted.ts';
 import { createDeadLetters } from '../nats/dead-letters.ts';
 import { createOutcomes } from '../nats/outcomes.ts';
 import { type PullLoop, startPullLoop } from '../nats/pull-loop.ts';
@@ -116,6 +117,7 @@ export async function startProcessor(
     pull(STREAMS.planned, plannedConsumer(tier, 'urgent'), 'urgent', tier, isOpen);
     pull(STREAMS.planned, plannedConsumer(tier, 'bulk'), 'bulk', tier, isOpen);
   }
+  loops.push(opened.use(startExhausted(nats, { deadLetters, log })));
   const wakeAll = () => loops.forEach((loop) => loop.wake());
   opened.use(volumes.onChange(wakeAll));
   opened.use(

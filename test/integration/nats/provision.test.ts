@@ -33,6 +33,7 @@ test('an empty server gets everything, in words; a second time changes nothing',
     'consumer removals: created',
     'consumer planned-default-urgent: created',
     'consumer planned-default-bulk: created',
+    'consumer exhausted: created',
   ]);
   assert.deepEqual(await provisionJetStream(nats, OPTIONS), []);
   assert.deepEqual(await verifyJetStream(nats, OPTIONS), []);
