@@ -3,8 +3,9 @@ FROM node:24-bookworm-slim AS dependencies
 WORKDIR /opt/millrace
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --no-audit --no-fund
-# What only editors and debuggers read.
-RUN find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
+# What only editors, debuggers and the packages' own tests read. (Node runs no TypeScript below node_modules.)
+RUN find node_modules -type f \( -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.map' -o -name '*.test.js' \) -delete \
+  && find node_modules -type d \( -name test -o -name tests -o -name __tests__ \) -prune -exec rm -r {} +
 
 # Not the image of Node: nothing here needs npm.
 FROM debian:bookworm-slim

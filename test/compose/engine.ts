@@ -75,9 +75,15 @@ export function labelOf({ name }: Project): string {
 }
 
 /** A folder of a container, copied into a folder here. Files that come and go meanwhile are left out by name. */
-export async function copyOut(project: Project, service: string, from: string, to: string, without: string): Promise<void> {
+export async function copyOut(
+  project: Project,
+  service: string,
+  from: string,
+  to: string,
+  without: string,
+): Promise<void> {
   // 1: a directory changed while it was read, which the volume's root does whenever its keeper probes it.
-  const pack = `tar -C '${from}' --exclude='${without}' -cf - . || [ $? = 1 ]`;
+  const pack = `tar -C '${from}' --warning=no-file-changed --exclude='${without}' -cf - . || [ $? = 1 ]`;
   const packing = spawn('docker', composeArgs(project, ['exec', '-T', service, 'sh', '-c', pack]), {
     env: { ...process.env, ...project.env },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -85,7 +91,8 @@ export async function copyOut(project: Project, service: string, from: string, t
   const unpacking = spawn('tar', ['-C', to, '-xf', '-'], { stdio: ['pipe', 'ignore', 'inherit'] });
   packing.stdout.pipe(unpacking.stdin);
   const codes = await Promise.all([packing, unpacking].map(async (child) => (await once(child, 'close'))[0] as number));
-  if (codes.some((code) => code !== 0)) throw new Error(`${from} of ${service} could not be copied: ${codes.join(', ')}`);
+  if (codes.some((code) => code !== 0))
+    throw new Error(`${from} of ${service} could not be copied: ${codes.join(', ')}`);
 }
 
 /** What the images are built from and what is pulled, for a message: without a registry each has to be there. */
@@ -116,9 +123,12 @@ async function execute(args: readonly string[], env: NodeJS.ProcessEnv): Promise
     return (await run('docker', args, { cwd: ROOT, env, maxBuffer: 2 ** 28 })).stdout;
   } catch (cause) {
     const { stderr = '', stdout = '' } = cause as { stderr?: string; stdout?: string };
-    throw new Error(`docker ${args.join(' ')} failed:\n${`${stdout}\n${stderr}`.trim().split('\n').slice(-25).join('\n')}`, {
-      cause,
-    });
+    throw new Error(
+      `docker ${args.join(' ')} failed:\n${`${stdout}\n${stderr}`.trim().split('\n').slice(-25).join('\n')}`,
+      {
+        cause,
+      },
+    );
   }
 }
 

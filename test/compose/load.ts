@@ -49,9 +49,9 @@ export async function remove(s3: S3, key: string): Promise<void> {
 /** Puts one picture after another, over and over, each time under the next key: nearly all replace one that was there. */
 export function startLoad(s3: S3, pictures: readonly SampleFile[], keys: number): Load {
   let answered = 0;
-  let stopping = false;
+  const stopping = new AbortController();
   const uploading = (async () => {
-    for (let at = 0; !stopping; at += 1) {
+    for (let at = 0; !stopping.signal.aborted; at += 1) {
       const picture = pictures[(at * 7 + 3) % pictures.length];
       if (picture !== undefined) await put(s3, keyOf(at % keys), picture);
       answered += 1;
@@ -63,7 +63,7 @@ export function startLoad(s3: S3, pictures: readonly SampleFile[], keys: number)
       return answered;
     },
     async stop() {
-      stopping = true;
+      stopping.abort();
       await uploading;
     },
   };

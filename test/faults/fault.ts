@@ -53,6 +53,8 @@ export function faultFiles(folder: string) {
   const plan = join(folder, 'plan.json');
   const journal = join(folder, 'journal.ndjson');
   mkdirSync(folder, { recursive: true });
+  const lines: JournalLine[] = [];
+  let readBytes = 0;
   return {
     writePlan: (faults: readonly Fault[]) => writeFileSync(plan, JSON.stringify(faults)),
     readPlan: () => JSON.parse(readFileSync(plan, 'utf8')) as readonly Fault[],
@@ -80,13 +82,15 @@ export function faultFiles(folder: string) {
       }
     },
     note: (line: JournalLine) => appendFileSync(journal, `${JSON.stringify(line)}\n`),
-    journal: (): readonly JournalLine[] =>
-      existsSync(journal)
-        ? readFileSync(journal, 'utf8')
-            .split('\n')
-            .slice(0, -1)
-            .map((line) => JSON.parse(line) as JournalLine)
-        : [],
+    /** As far as it has been written; only what is new is read. */
+    journal(): readonly JournalLine[] {
+      if (!existsSync(journal)) return [];
+      const fresh = readFileSync(journal).subarray(readBytes);
+      const whole = fresh.subarray(0, fresh.lastIndexOf('\n') + 1);
+      readBytes += whole.length;
+      for (const line of whole.toString().split('\n').slice(0, -1)) lines.push(JSON.parse(line) as JournalLine);
+      return lines;
+    },
   };
 }
 

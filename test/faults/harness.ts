@@ -8,7 +8,7 @@ import type { z } from 'zod';
 import {
   type Configuration,
   configurationFrom,
-  configurationSchema,
+  type configurationSchema,
   wantedOf,
 } from '../../workers/model/configuration.ts';
 import { STREAMS } from '../../workers/model/subjects.ts';
@@ -22,7 +22,7 @@ import { processIdentity } from '../../workers/local/process-identity.ts';
 import { eventually, type EventuallyOptions } from '../harness/eventually.ts';
 import { assertExactState, type Expectation, type World as ExactWorld } from '../harness/exact-state.ts';
 import { assertNoChildren, startTestServers, type TestServers } from '../harness/servers.ts';
-import { createCrew, type Crew } from './crew.ts';
+import { createCrew } from './crew.ts';
 import { type Ending, type Fault, type FaultFiles, faultFiles, type Fired } from './fault.ts';
 import { createOutcomeLedger } from './outcome-ledger.ts';
 import type { Picture } from './pictures.ts';
@@ -31,14 +31,14 @@ export const TIER = 'standard';
 /** Of processors; the keeper counts graces and leases by the database's clock. */
 export const LEASE_MS = 1_500;
 export const ACK_WAIT_MS = 2_000;
-const LONG = { timeoutMs: 60_000, intervalMs: 50 };
+const LONG = { timeoutMs: 60_000, intervalMs: 100 };
 
 type Values = z.input<typeof configurationSchema>;
 
 export interface WorldOptions {
   readonly faults?: readonly Fault[];
   /** On top of what the tests need. */
-  readonly configuration?: (own: Values) => Values;
+  readonly configuration?: (own: ReturnType<typeof ownValues>) => Values;
   /** False: no keeper runs before `keep()`. */
   readonly keeper?: boolean;
 }
@@ -67,7 +67,9 @@ export async function startWorld(options: WorldOptions) {
   const { volumes } = await provisionIndexAndStreams(configuration, { log, signal });
   const nats = await connectNats({ url: servers.nats.url, name: 'test' }, log);
   opened.defer(() => nats.close(100));
-  await provisionJetStream(nats, jetStreamOptions(configuration, ACK_WAIT_MS));
+  /** After each provisioning: what dies comes again within seconds. Gives what it changed. */
+  const shortenAckWait = () => provisionJetStream(nats, jetStreamOptions(configuration, ACK_WAIT_MS));
+  await shortenAckWait();
   await provisionBuckets(configuration, { log, signal });
 
   const database = new Pool({ connectionString: servers.postgres.url, max: 4 });
@@ -85,8 +87,8 @@ export async function startWorld(options: WorldOptions) {
     NODE_COMPILE_CACHE: join(servers.folder, 'compile-cache'),
     FAULT_ACK_WAIT_MS: String(ACK_WAIT_MS),
   };
-  let kept: Keeper | undefined;
-  opened.defer(async () => kept?.stop());
+  const keepers: Keeper[] = [];
+  opened.defer(async () => void (await Promise.all(keepers.map((keeper) => keeper.stop()))));
   const crew = opened.use(createCrew({ folder: servers.folder, env }));
   opened.defer(() => endStrays(faults, files));
 
@@ -100,15 +102,15 @@ export async function startWorld(options: WorldOptions) {
     s3,
     crew,
     files,
+    shortenAckWait,
     volumes: volumes.map(({ id, tier, path }) => ({ volumeId: id, tier, path })),
 
-    /** Starts the keeper of all volumes of this host. */
-    async keep(): Promise<Keeper> {
-      await kept?.stop();
-      kept = await startTestKeeper(configuration, log);
-      return kept;
+    /** Starts a keeper of the volumes of these tiers, by default of all; stopped with the world at the latest. */
+    async keep(tiers: readonly string[] = Object.keys(configuration.tiers)): Promise<Keeper> {
+      const keeper = await startTestKeeper(configuration, tiers, log);
+      keepers.push(keeper);
+      return keeper;
     },
-    keeper: () => kept,
 
     async sql<T>(text: string, values: readonly unknown[] = []): Promise<T[]> {
       return (await database.query(text, [...values])).rows as T[];
@@ -158,21 +160,18 @@ export async function startWorld(options: WorldOptions) {
     /** Row and last told outcome agree with the store. `state`: as the row has it, or the code of its refusal. */
     async settled(bucket: string, key: string, state = 'committed', options: EventuallyOptions = {}): Promise<void> {
       const path = `${bucket}/${key}`;
+      const etag = await world.etag(bucket, key); // only the test itself changes it
       await eventually(
         async () => {
-          const [etag, row, told] = [
-            await world.etag(bucket, key),
-            await world.row(bucket, key),
-            (await ledger.read()).get(path),
-          ];
-          if (etag === null) {
-            assert.equal(row, null, `${path}: gone, so has no row`);
+          const row = await world.row(bucket, key);
+          assert.equal(row?.etag ?? null, etag, `${path}: the row is of the present version, or gone with the object`);
+          const told = (await ledger.read()).get(path);
+          if (row === null) {
             assert.ok(
               told === undefined || told.state === 'removed',
               `${path}: its removal is told, not ${told?.state}`,
             );
           } else {
-            assert.ok(row !== null && row.etag === etag, `${path}: the row is of the present version`);
             assert.equal(row.refusal_code ?? row.state, state, `${path}: state`);
             assert.equal(told?.revision, row.revision, `${path}: its last revision is told`);
             assert.equal(told.state, row.state);
@@ -231,12 +230,7 @@ export async function startWorld(options: WorldOptions) {
   return world;
 }
 
-function ownValues({
-  minio,
-  nats,
-  postgres,
-  folder,
-}: TestServers<{ minio: true; nats: true; postgres: true }>): Values {
+function ownValues({ minio, nats, postgres, folder }: TestServers<{ minio: true; nats: true; postgres: true }>) {
   return {
     store: { endpoint: minio.endpoint, accessKey: minio.accessKey, secretKey: minio.secretKey, region: minio.region },
     nats: { url: nats.url },
@@ -250,12 +244,14 @@ function ownValues({
     processor: { renderers: 1, lookSlots: 1, leaseMs: LEASE_MS, drainS: 10 },
     keeper: { graceS: 1, scrubS: 1, freeFloorMb: 0 },
     log: { level: 'debug' },
-  };
+  } satisfies Values;
 }
 
-function startTestKeeper(configuration: Configuration, log: Log): Promise<Keeper> {
+function startTestKeeper(configuration: Configuration, tiers: readonly string[], log: Log): Promise<Keeper> {
   const pace = { announceMs: 200, collectMs: 200, scrubFirstMs: 1_000 };
-  return openKeeper({ ...keeperConfigOf(configuration), pace }, { log, signal: new AbortController().signal });
+  const config = keeperConfigOf(configuration);
+  const volumes = config.volumes.filter(({ tier }) => tiers.includes(tier));
+  return openKeeper({ ...config, volumes, pace }, { log, signal: new AbortController().signal });
 }
 
 function storeClient({ store }: Configuration): S3 {

@@ -5,46 +5,47 @@ import { open, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { crc32, deflateSync } from 'node:zlib';
+import type { Keeper } from '../../workers/roles/keeper.ts';
 import { eventually } from '../harness/eventually.ts';
+import { tempDir } from '../harness/temp-dir.ts';
 import { cannotMount, mountTmpfs } from '../integration/volumes/real-volume.ts';
 import type { Fault } from './fault.ts';
 import { startWorld, TIER, type World } from './harness.ts';
 import { picture, type Picture } from './pictures.ts';
 
 const MIB = 2 ** 20;
+/** A tier, its bucket and its volume. */
 const SMALL = 'small';
-const FULL: Fault = { id: 'full', bucket: 'small', key: 'full.jpg', at: { process: 'renderer', point: 'decoded' } };
+const FULL: Fault = { id: 'full', bucket: SMALL, key: 'full.jpg', at: { process: 'renderer', point: 'decoded' } };
 
 let world: World;
-let mounted: AsyncDisposable | undefined;
+let keeper: Keeper;
+let volume: string;
+const owned = new AsyncDisposableStack();
 
 before(async () => {
+  volume = join(owned.use(await tempDir()).path, 'mounted');
+  if (cannotMount === false) owned.use(await mountTmpfs(volume, 'size=4m,nr_inodes=4000'));
   world = await startWorld({
     faults: [FULL],
-    async prepare(folder) {
-      if (cannotMount === false) mounted = await mountTmpfs(join(folder, SMALL), 'size=4m,nr_inodes=4000');
-    },
-    configuration: (own, folder) => ({
+    keeper: false,
+    configuration: (own) => ({
       ...own,
       sources: [
         { bucket: 'photos', tier: TIER },
-        { bucket: 'small', tier: SMALL },
+        { bucket: SMALL, tier: SMALL },
       ],
       tiers: { [TIER]: {}, [SMALL]: {} },
-      volumes: [
-        { path: join(folder, 'volume'), tier: TIER },
-        { path: join(folder, SMALL), tier: SMALL },
-      ],
+      volumes: [...own.volumes, { path: volume, tier: SMALL }],
       limits: { renderTimeoutS: 30 },
       keeper: { ...own.keeper, freeFloorMb: 1 },
     }),
   });
+  owned.use(world);
+  keeper = await world.keep();
   await world.crew.hire(2);
 });
-after(async () => {
-  await world.stop();
-  await mounted?.[Symbol.asyncDispose]();
-});
+after(() => owned.disposeAsync());
 
 /** What becomes of it: a state, or the code of a refusal. */
 const OUTCOMES = new Map<string, string>();
@@ -97,38 +98,36 @@ test('I6: what was refused is not tried again when its events come again', async
 test('I7: below its floor a volume takes nothing, removals go on, and with room everything resumes by itself', {
   skip: cannotMount,
 }, async () => {
-  const volume = join(world.servers.folder, SMALL);
   for (const key of ['kept.jpg', 'removed.jpg']) {
-    await world.put('small', key, await picture(key.length));
-    await world.settled('small', key);
+    await world.put(SMALL, key, await picture(key.length));
+    await world.settled(SMALL, key);
   }
   const sets = async () => (await readdir(volume, { recursive: true })).filter((path) => path.endsWith('facts.json'));
   assert.equal((await sets()).length, 2);
 
   const ballast = join(volume, 'ballast');
-  await fill(ballast, volume, MIB / 2);
-  await eventually(async () => (await gateOf(volume)) === 'NO_SPACE', { what: 'the gate to close' });
-  await world.put('small', 'waits.jpg', await picture(11));
-  await world.s3.removeObject('small', 'removed.jpg');
-  await world.settled('small', 'removed.jpg');
+  await fill(ballast, MIB / 2);
+  await eventually(async () => (await gate()) === 'NO_SPACE', { what: 'the gate to close' });
+  await world.put(SMALL, 'waits.jpg', await picture(11));
+  await world.s3.removeObject(SMALL, 'removed.jpg');
+  await world.settled(SMALL, 'removed.jpg');
   await eventually(async () => (await sets()).length === 1, { what: 'the removed set to go from the full volume' });
-  assert.equal(await world.row('small', 'waits.jpg'), null);
+  assert.equal(await world.row(SMALL, 'waits.jpg'), null);
   await world.put('photos', 'other-tier.jpg', await picture(12));
   await world.settled('photos', 'other-tier.jpg');
 
   await rm(ballast);
-  await world.settled('small', 'waits.jpg');
+  await world.settled(SMALL, 'waits.jpg');
 });
 
 test('I7: ENOSPC in mid-render: nothing is committed, and with room it is rendered', {
   skip: cannotMount,
 }, async () => {
-  const volume = join(world.servers.folder, SMALL);
   const ballast = join(volume, 'ballast');
-  await eventually(async () => (await gateOf(volume)) === 'open', { what: 'the gate to be open' });
+  await eventually(async () => (await gate()) === 'open', { what: 'the gate to be open' });
   await world.put(FULL.bucket, FULL.key, await picture(13));
   await world.fired(FULL);
-  await fill(ballast, volume, 0);
+  await fill(ballast, 0);
   world.release(FULL, 'go');
   const abandoned = () =>
     world.sql(`SELECT FROM millrace.attempts WHERE key = $1 AND outcome = 'abandoned' AND code = 'ENOSPC'`, [FULL.key]);
@@ -144,17 +143,17 @@ test('in the end rows, sets, volumes and outcomes are exact, and no processor di
   assert.deepEqual(await world.crew.dismiss(), []);
 });
 
-/** `open`, or why it is not. */
-async function gateOf(path: string): Promise<string | undefined> {
-  const answer = await fetch(`${world.keeper()?.url}/healthz`);
+/** Of the small volume: `open`, or why it is not. */
+async function gate(): Promise<string | undefined> {
+  const answer = await fetch(`${keeper.url}/healthz`);
   type Gate = { readonly state: 'open' } | { readonly state: 'closed'; readonly reason: string };
   const { volumes } = (await answer.json()) as { volumes: readonly { path: string; gate: Gate }[] };
-  const gate = volumes.find((volume) => volume.path === path)?.gate;
-  return gate?.state === 'closed' ? gate.reason : gate?.state;
+  const found = volumes.find(({ path }) => path === volume)?.gate;
+  return found?.state === 'closed' ? found.reason : found?.state;
 }
 
-/** Until only so many bytes are free. */
-async function fill(file: string, volume: string, leftBytes: number): Promise<void> {
+/** Until only so many bytes of the small volume are free. */
+async function fill(file: string, leftBytes: number): Promise<void> {
   await using handle = await open(file, 'w');
   const { bavail, bsize } = await statfs(volume);
   let left = bavail * bsize - leftBytes;

@@ -4,14 +4,12 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { RenderPoint } from '../../workers/imaging/serve-renders.ts';
 import { CONSUMERS, STREAMS } from '../../workers/model/subjects.ts';
-import { provisionJetStream } from '../../workers/nats/provision.ts';
-import { jetStreamOptions } from '../../workers/roles/connections.ts';
 import { sweep } from '../../workers/roles/sweep.ts';
 import { eventually } from '../harness/eventually.ts';
 import { seededRandom } from '../simulation/random.ts';
 import type { Fault } from './fault.ts';
-import { ACK_WAIT_MS, startWorld, TIER, type World } from './harness.ts';
-import { picture } from './pictures.ts';
+import { startWorld, TIER, type World } from './harness.ts';
+import { picture, type Picture } from './pictures.ts';
 
 const seed = Number(process.env['MILLRACE_SEED'] ?? Math.floor(Math.random() * 1e9));
 const random = seededRandom(seed);
@@ -50,6 +48,8 @@ const FAULTS = {
   overwritten: midRender('overwritten'),
   deleted: midRender('deleted'),
   restored: midRender('restored'),
+  thereBefore: midRender('there-and-back', 'received'),
+  thereAndBack: { ...midRender('there-and-back', 'decoded'), id: 'there-and-back-2' },
 } as const satisfies Record<string, Fault>;
 
 let world: World;
@@ -205,6 +205,17 @@ test('I2, I4: an object overwritten, deleted, restored to its old content in mid
   await allSettled([overwritten.key, deleted.key, restored.key]);
 });
 
+test('I4: A → B → A around one download: what stands under A shows A', async () => {
+  const { thereBefore, thereAndBack } = FAULTS;
+  const old = await picture(pictures); // the one that `during` puts
+  const other = await sameSizeAs(old); // or the size alone would tell the two apart
+  await during(thereBefore, () => world.put('photos', thereBefore.key, other));
+  await world.fired(thereAndBack);
+  await world.put('photos', thereAndBack.key, old);
+  world.release(thereAndBack, 'go');
+  await world.settled('photos', thereAndBack.key);
+});
+
 test('I2: a consumer that was deleted is waited for; made anew it replays the stream, which changes nothing', async () => {
   await world.quiet();
   const revisions = () => world.sql('SELECT key, revision::int FROM millrace.objects ORDER BY key');
@@ -213,7 +224,7 @@ test('I2: a consumer that was deleted is waited for; made anew it replays the st
   const { state } = await manager.streams.info(STREAMS.events);
   await manager.consumers.delete(STREAMS.events, CONSUMERS.changes);
   await manager.consumers.delete(STREAMS.events, CONSUMERS.removals);
-  const changes = await provisionJetStream(world.nats, jetStreamOptions(world.configuration, ACK_WAIT_MS));
+  const changes = await world.shortenAckWait();
   assert.deepEqual(changes, ['consumer changes: created', 'consumer removals: created']);
   await world.quiet();
   const { delivered } = await manager.consumers.info(STREAMS.events, CONSUMERS.changes);
@@ -258,6 +269,13 @@ test('in the end rows, sets, volumes and outcomes are exact, and no processor di
   await world.exact();
   assert.deepEqual(await world.crew.dismiss(), []);
 });
+
+async function sameSizeAs({ bytes }: Picture): Promise<Picture> {
+  for (let number = 10_000; ; number += 1) {
+    const other = await picture(number);
+    if (other.bytes.length === bytes.length) return other;
+  }
+}
 
 async function lastEventOf(key: string): Promise<{ readonly subject: string; readonly data: Uint8Array }> {
   const { state } = await world.nats.manager.streams.info(STREAMS.events);

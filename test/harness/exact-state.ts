@@ -55,8 +55,8 @@ interface Present {
 
 /** Rejects with an AssertionError that names the first thing that is not as it should be. */
 export async function assertExactState(world: World, { except = new Map() }: Expectation = {}): Promise<void> {
-  const objects = await listObjects(world);
   const { rows, sets } = await readIndex(world.databaseUrl);
+  const objects = await presentObjects(world, rows);
 
   const rowKeys = rows.map(({ bucket, key }) => `${bucket}/${key}`).sort();
   assert.deepEqual(rowKeys, [...objects.keys()].sort(), 'the index has a row for each object and for nothing else');
@@ -140,20 +140,30 @@ async function meanColour(bytes: Buffer): Promise<number[]> {
   return channels.map(({ mean }) => mean);
 }
 
-async function listObjects({ s3, buckets }: World): Promise<Map<string, Present>> {
+/** What a source covers, by `bucket/key`: as listed, and of the rows what a HEAD finds (an object below another object is not listed by MinIO). */
+async function presentObjects({ s3, wanted, buckets }: World, rows: readonly Row[]): Promise<Map<string, Present>> {
+  const { store } = wanted;
   const objects = new Map<string, Present>();
   for (const bucket of buckets) {
-    for await (const { name } of s3.listObjectsV2(bucket, '', true) as AsyncIterable<{ name: string }>) {
-      const { etag, versionId, lastModified, metaData } = await s3.statObject(bucket, name);
-      objects.set(`${bucket}/${name}`, {
-        etag,
-        versionId: versionId ?? null,
-        modifiedAtS: Math.floor(lastModified.getTime() / 1_000),
-        contentType: String(metaData['content-type']),
-      });
+    const keys = new Set(rows.filter((row) => row.bucket === bucket).map(({ key }) => key));
+    for await (const { name } of s3.listObjectsV2(bucket, '', true) as AsyncIterable<{ name: string }>) keys.add(name);
+    for (const key of keys) {
+      const present = desiredOf({ store, bucket, key }, wanted) === null ? null : await presentObject(s3, bucket, key);
+      if (present !== null) objects.set(`${bucket}/${key}`, present);
     }
   }
   return objects;
+}
+
+async function presentObject(s3: S3, bucket: string, key: string): Promise<Present | null> {
+  try {
+    const { etag, versionId, lastModified, metaData } = await s3.statObject(bucket, key);
+    const modifiedAtS = Math.floor(lastModified.getTime() / 1_000);
+    return { etag, versionId: versionId ?? null, modifiedAtS, contentType: String(metaData['content-type']) };
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'NotFound') return null;
+    throw error;
+  }
 }
 
 async function readIndex(databaseUrl: string): Promise<{ rows: Row[]; sets: Map<string, SetRow> }> {

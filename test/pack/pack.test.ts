@@ -85,8 +85,8 @@ test('the installed package has the command, and renders', async (t) => {
   const keeper = await start('keeper', keeperPort);
   const processor = await start('processor', processorPort);
 
-  const { hostname, port } = new URL(minio.endpoint);
-  const s3 = new S3({ endPoint: hostname, port: Number(port), useSSL: false, ...minio });
+  const { host: endPoint, port, accessKey, secretKey, region } = minio;
+  const s3 = new S3({ endPoint, port, useSSL: false, accessKey, secretKey, region });
   const { bytes } = await picture(1, 'jpeg', 800);
   await s3.putObject('images', 'holiday/a b.jpg', bytes, bytes.length, { 'content-type': 'image/jpeg' });
   const shown = await eventually(

@@ -6,14 +6,17 @@ import { STREAMS } from '../../../workers/model/subjects.ts';
 import { scanStream } from '../../../workers/nats/scan.ts';
 import { openDesk } from '../../../workers/roles/desk.ts';
 import { picture } from '../../faults/pictures.ts';
+import type { Keeper } from '../../../workers/roles/keeper.ts';
 import { startWorld, type World } from '../../faults/harness.ts';
 import { eventually } from '../../harness/eventually.ts';
 import { ran } from '../../unit/cli/fake-process.ts';
 
 let world: World;
+let keeper: Keeper;
 
 before(async () => {
-  world = await startWorld({});
+  world = await startWorld({ keeper: false });
+  keeper = await world.keep();
   await world.crew.hire(1);
 });
 after(async () => {
@@ -139,7 +142,7 @@ test('what waits for a stopped processor is waiting; what no message speaks of i
 });
 
 test('no keeper: stuck, and it says so', async () => {
-  await world.keeper()?.stop();
+  await keeper.stop();
   await world.put('photos', 'nowhere.jpg', await picture(7));
   const told = await eventually(async () => {
     const now = await story('photos/nowhere.jpg');
