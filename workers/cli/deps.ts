@@ -2,6 +2,7 @@
 import type { Configuration } from '../model/configuration.ts';
 import type { Wanted } from '../model/desired.ts';
 import type { ObjectRow } from '../model/object-row.ts';
+import type { PoolSample } from '../model/pool-status.ts';
 import type { DeadLetterBox } from '../pipeline/dead-letters.ts';
 import type { ExplainPorts } from '../pipeline/explain.ts';
 import type { Index, Objects, SweepIndex, WorkItems } from '../pipeline/ports.ts';
@@ -96,6 +97,8 @@ export interface Desk extends AsyncDisposable, ExplainPorts {
       /** By bucket and key. */
       refused(bucket?: string, prefix?: string): AsyncIterable<ObjectRow>;
     };
+  /** How the pool is doing now. */
+  sample(): Promise<PoolSample>;
   readonly letters: DeadLetterBox;
   readonly workItems: WorkItems;
 }

@@ -1,16 +1,19 @@
 // Index, store and JetStream for one command of an operator. Wiring.
 import type { Desk, Run } from '../cli/deps.ts';
 import { decoderVersions } from '../imaging/decoders.ts';
-import { openIndex } from '../index/open-index.ts';
+import { type OpenIndex, openIndex } from '../index/open-index.ts';
 import { type Configuration, wantedOf } from '../model/configuration.ts';
 import type { LaneLoad } from '../model/history.ts';
+import type { LaneSample, PoolSample } from '../model/pool-status.ts';
 import { CONSUMERS, plannedConsumer, STREAMS } from '../model/subjects.ts';
 import { announcedVolumes } from '../nats/announced-volumes.ts';
 import { connectNats, type Nats } from '../nats/connect.ts';
 import { openDeadLetterBox } from '../nats/dead-letter-box.ts';
-import { readLag } from '../nats/lag.ts';
+import { callRoll } from '../nats/roll-call.ts';
+import { readFill, readLag } from '../nats/lag.ts';
 import { scanStream } from '../nats/scan.ts';
 import { createWorkItems } from '../nats/work-items.ts';
+import { allEnded } from '../platform/all-ended.ts';
 import { AppError } from '../platform/errors.ts';
 import { openObjects } from '../objects/open-objects.ts';
 import { databaseOptions, natsOptions, storeConfig } from './connections.ts';
@@ -46,8 +49,9 @@ export async function openDesk(configuration: Configuration, { log, signal }: Ru
         }),
     },
     objects,
+    sample: () => samplePool(configuration, index, nats),
     events: (sinceMs) => scanStream(nats, STREAMS.events, sinceMs === undefined ? {} : { sinceMs }),
-    lanes: () => Promise.all(lanesOf(configuration).map((lane) => loadOf(nats, lane))),
+    lanes: () => allEnded(lanesOf(configuration).map((lane) => loadOf(nats, lane))),
     keepers: () => announcedVolumes(nats),
     letters: openDeadLetterBox(nats),
     workItems: createWorkItems(nats),
@@ -79,6 +83,28 @@ function lanesOf({ tiers }: Configuration): readonly LaneName[] {
   ];
 }
 
-async function loadOf(nats: Nats, { stream, name, lane, tier }: LaneName): Promise<LaneLoad> {
+async function loadOf(nats: Nats, { stream, name, lane, tier }: LaneName): Promise<LaneSample> {
   return { name, lane, tier, ...(await readLag(nats, stream, name)) };
+}
+
+async function samplePool(configuration: Configuration, index: OpenIndex, nats: Nats): Promise<PoolSample> {
+  const [lanes, processors, volumes, streams, lastMinute, owed, flagged] = await allEnded([
+    allEnded(lanesOf(configuration).map((lane) => loadOf(nats, lane))),
+    callRoll(nats),
+    announcedVolumes(nats),
+    allEnded(Object.values(STREAMS).map((name) => readFill(nats, name))),
+    index.recentAttempts(60_000),
+    index.owedSweeps(),
+    index.flaggedRemovals(),
+  ]);
+  return {
+    atMs: Date.now(),
+    lanes,
+    processors,
+    volumes,
+    streams,
+    lastMinute,
+    owedSweeps: owed,
+    withheldRemovals: flagged,
+  };
 }
