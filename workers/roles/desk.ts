@@ -26,11 +26,17 @@ export async function openDesk(configuration: Configuration, { log, signal }: Ru
   await using opened = new AsyncDisposableStack();
   const index = opened.use(openIndex(databaseOptions(configuration, 'operator'), log));
   await index.verifyIndex();
-  const nats = opened.use(await connect(configuration, { log, signal }));
+  const nats = opened.use(await connectDesk(configuration, { log, signal }));
+  const desk = opened.use(await deskOver(configuration, index, nats));
+  const rest = opened.move();
+  return { ...desk, [Symbol.asyncDispose]: () => rest.disposeAsync() };
+}
+
+/** Over connections that stay the caller's. */
+export async function deskOver(configuration: Configuration, index: OpenIndex, nats: Nats): Promise<Desk> {
   const wanted = wantedOf(configuration, (await index.currentGeneration())?.number ?? 0);
   const { store } = wanted;
-  const objects = opened.use(openObjects(storeConfig(configuration)));
-  const rest = opened.move();
+  const objects = openObjects(storeConfig(configuration));
   return {
     wanted,
     decoders: decoderVersions(),
@@ -55,11 +61,12 @@ export async function openDesk(configuration: Configuration, { log, signal }: Ru
     keepers: () => announcedVolumes(nats),
     letters: openDeadLetterBox(nats),
     workItems: createWorkItems(nats),
-    [Symbol.asyncDispose]: () => rest.disposeAsync(),
+    [Symbol.asyncDispose]: async () => objects[Symbol.dispose](),
   };
 }
 
-async function connect(configuration: Configuration, { log, signal }: Run) {
+/** Errors: `NATS_UNREACHABLE`. */
+export async function connectDesk(configuration: Configuration, { log, signal }: Run): Promise<Nats> {
   const late = AbortSignal.timeout(PATIENCE_MS);
   try {
     return await connectNats(natsOptions(configuration, 'operator'), log, AbortSignal.any([signal, late]));
@@ -87,7 +94,8 @@ async function loadOf(nats: Nats, { stream, name, lane, tier }: LaneName): Promi
   return { name, lane, tier, ...(await readLag(nats, stream, name)) };
 }
 
-async function samplePool(configuration: Configuration, index: OpenIndex, nats: Nats): Promise<PoolSample> {
+/** Rejects when everything that it asks has ended. */
+export async function samplePool(configuration: Configuration, index: OpenIndex, nats: Nats): Promise<PoolSample> {
   const [lanes, processors, volumes, streams, lastMinute, owed, flagged] = await allEnded([
     allEnded(lanesOf(configuration).map((lane) => loadOf(nats, lane))),
     callRoll(nats),
