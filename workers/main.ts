@@ -31,6 +31,9 @@ const deps: CliDeps = {
   runStack: async (...args) => (await import('./roles/run-stack.ts')).runStack(...args),
   provision: async (...args) => (await import('./roles/provision.ts')).provision(...args),
   sweep: async (...args) => (await import('./roles/sweep.ts')).sweep(...args),
+  async *doctor(...args) {
+    yield* (await import('./roles/doctor.ts')).doctor(...args);
+  },
   openDesk: async (...args) => (await import('./roles/desk.ts')).openDesk(...args),
   openOperator: async (...args) => (await import('./roles/operator.ts')).openOperator(...args),
 };

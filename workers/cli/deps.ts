@@ -1,7 +1,9 @@
 // What the commands need of the world and of the roles. main.ts alone fills it; tests fill it with their own.
 import type { Configuration } from '../model/configuration.ts';
 import type { Wanted } from '../model/desired.ts';
+import type { Finding } from '../model/finding.ts';
 import type { ObjectRow } from '../model/object-row.ts';
+import type { PoolSample } from '../model/pool-status.ts';
 import type { DeadLetterBox } from '../pipeline/dead-letters.ts';
 import type { ExplainPorts } from '../pipeline/explain.ts';
 import type { Index, Objects, SweepIndex, WorkItems } from '../pipeline/ports.ts';
@@ -96,8 +98,16 @@ export interface Desk extends AsyncDisposable, ExplainPorts {
       /** By bucket and key. */
       refused(bucket?: string, prefix?: string): AsyncIterable<ObjectRow>;
     };
+  /** How the pool is doing now. */
+  sample(): Promise<PoolSample>;
   readonly letters: DeadLetterBox;
   readonly workItems: WorkItems;
+}
+
+export interface DoctorRequest {
+  /** Put an object into the first source, and remove it afterwards. */
+  readonly probe: boolean;
+  readonly probeTimeoutMs?: number;
 }
 
 export interface CliDeps {
@@ -107,6 +117,7 @@ export interface CliDeps {
   readonly runStack: (request: StackRequest, run: StackRun) => Promise<void>;
   readonly provision: (configuration: Configuration, request: ProvisionRequest, run: Run) => Promise<Provisioned>;
   readonly sweep: (configuration: Configuration, request: SweepRequest, run: Run) => Promise<readonly SweptBucket[]>;
+  readonly doctor: (configuration: Configuration, request: DoctorRequest, run: Run) => AsyncIterable<Finding>;
   readonly openDesk: (configuration: Configuration, run: Run) => Promise<Desk>;
   readonly openOperator: (configuration: Configuration, log: Log) => Promise<Operator>;
 }

@@ -70,7 +70,7 @@ function viewOf(story: ObjectStory) {
       outcome: ending?.outcome ?? null,
       code: ending?.code ?? null,
       message: ending?.message ?? null,
-      phasesMs: ending?.phasesMs ?? {},
+      phasesMs: phasesOf(ending?.phasesMs ?? {}),
       ofPresentVersion: isPresent(version, story),
     })),
     sets: sets.map(({ id, state, volume, tier, host, createdAtMs, condemnedAtMs }) => {
@@ -119,7 +119,7 @@ function happenings(story: ObjectStory): Happening[] {
       if (ending === null) return [{ ...began, text: `${began.text}; it has not ended` }];
       const { outcome, code, message, phasesMs, endedAtMs } = ending;
       const why = [code, message].filter((part) => part !== null).join(': ');
-      const phases = Object.entries(phasesMs).map(([phase, ms]) => `${phase} ${ms}`);
+      const phases = Object.entries(phasesOf(phasesMs)).map(([phase, ms]) => `${phase} ${ms}`);
       const text = [
         `${outcome} after ${endedAtMs - startedAtMs} ms`,
         ...(phases.length === 0 ? [] : [`(${phases.join(', ')} ms)`]),
@@ -159,6 +159,15 @@ function isPresent(version: string, { sighting, row }: ObjectStory): boolean {
 function versionText({ etag, sizeBytes, contentType, modifiedAtS }: Parameters<typeof versionToken>[0]): string {
   return `etag ${etag}, ${bytes(sizeBytes)}, ${printable(contentType)}, of ${iso(modifiedAtS * 1_000)}`;
 }
+
+/** Whole milliseconds, in the order in which a render passes them. */
+function phasesOf(phasesMs: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  const place = (name: string) => (PHASES.includes(name) ? PHASES.indexOf(name) : PHASES.length);
+  const ordered = Object.entries(phasesMs).toSorted(([a], [b]) => place(a) - place(b));
+  return Object.fromEntries(ordered.map(([name, ms]) => [name, Math.round(ms)]));
+}
+
+const PHASES: readonly string[] = ['download', 'probe', 'decode', 'encode', 'write'];
 
 function iso(atMs: number): string {
   return new Date(atMs).toISOString();

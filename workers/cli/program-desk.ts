@@ -1,4 +1,4 @@
-// The commands about what went wrong: `dead-letter` and `refusal`.
+// The commands about how it goes and what went wrong: `status`, `doctor`, `dead-letter` and `refusal`.
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ConfigurationOptions } from './load-configuration.ts';
 import type { Session } from './program.ts';
@@ -7,6 +7,26 @@ import type { Change } from './selection.ts';
 type Done = (code: number) => void;
 
 export function addDesk(program: Command, session: Session, done: Done): void {
+  program
+    .command('status')
+    .description('lanes, processors, volumes, streams; in a terminal again and again')
+    .option('--once', 'once, also in a terminal')
+    .option('--json', 'once, as one line of JSON')
+    .action(async (options: { once?: boolean; json?: boolean }, command: Command) => {
+      const { showStatus } = await import('./status.ts');
+      done(await showStatus(options, globals(command), session));
+    });
+
+  program
+    .command('doctor')
+    .description('looks at every hop, sends an object through, and says what is broken and what helps')
+    .option('--no-probe', 'send no object through')
+    .option('--json', 'one line of JSON per finding')
+    .action(async (options: { probe: boolean; json?: boolean }, command: Command) => {
+      const { callDoctor } = await import('./doctor.ts');
+      done(await callDoctor(options, globals(command), session));
+    });
+
   const letters = program
     .command('dead-letter')
     .description('messages that could not be read, or were delivered too often')

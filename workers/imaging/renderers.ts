@@ -36,6 +36,8 @@ export interface RenderSlot {
 export interface RendererPool extends AsyncDisposable {
   readonly decoders: string;
   readonly size: number;
+  /** How many of `size` render now, or are about to. */
+  readonly busy: number;
   /** Pids of the children that live, for measurements and tests. */
   pids(): readonly number[];
   takeSlot(lane: Lane, waitMs: number, signal: AbortSignal): Promise<RenderSlot | null>;
@@ -149,6 +151,9 @@ export function createRenderers(options: RenderersOptions): RendererPool {
   return {
     decoders: decoderVersions(),
     size,
+    get busy() {
+      return slots.busy;
+    },
     pids: () => [...living].filter((renderer) => renderer.isAlive).map((renderer) => renderer.pid),
     async takeSlot(lane, waitMs, signal) {
       const slot = await slots.take(lane, waitMs, signal);

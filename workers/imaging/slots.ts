@@ -15,6 +15,8 @@ export interface SlotsOptions {
 }
 
 export interface Slots {
+  /** How many are taken. */
+  readonly busy: number;
   /** Null when none came free within `waitMs`, the signal fired, or `stop` was called. */
   take(lane: Lane, waitMs: number, signal: AbortSignal): Promise<Slot | null>;
   /** Everyone who waits gets null; so does everyone who comes later. */
@@ -68,6 +70,9 @@ export function createSlots({ size, othersPending, recheckMs = 50 }: SlotsOption
   };
 
   return {
+    get busy() {
+      return size - free;
+    },
     take(lane, waitMs, signal) {
       if (stopped || signal.aborted) return Promise.resolve(null);
       const { promise, resolve } = Promise.withResolvers<Slot | null>();

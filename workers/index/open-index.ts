@@ -21,6 +21,7 @@ import {
   sourceId,
 } from './sources.ts';
 import { assertStorable } from './storable.ts';
+import { recentAttempts } from './recent-attempts.ts';
 import { setsOf } from './sets-of.ts';
 import { verifyIndex } from './verify-index.ts';
 import { registeredVolumes } from './volumes.ts';
@@ -76,6 +77,7 @@ export function openIndex(options: DatabaseOptions, log: DatabaseLog) {
     list: (filter: RowFilter) => listRows(db, filter),
     attemptsOf: (ref: ObjectRef) => attemptsOf(db, ref),
     setsOf: (ref: ObjectRef) => setsOf(db, ref),
+    recentAttempts: (windowMs: number) => recentAttempts(db, windowMs),
     pruneAttempts: () => pruneAttempts(db),
     currentGeneration: () => currentGeneration(db),
     registeredVolumes: () => registeredVolumes(db),

@@ -131,6 +131,17 @@ const TABLE: Readonly<Record<string, readonly Line[]>> = {
     ['NO_VOLUMES', 'fatal', 'A keeper without volumes has nothing to keep.', 'Name the volumes of this machine in volumes, or run no keeper here.'],
     ['KEEPER_URL_MISSING', 'fatal', 'The keeper listens everywhere and cannot know how others reach it.', 'Set keeper.url.'],
   ],
+  'Findings of millrace doctor': [
+    ['NOBODY_PULLS', 'retry', 'Messages wait in a lane and nobody takes them.', 'Start a processor that has an open volume of the tier.'],
+    ['NO_PROCESSOR', 'retry', 'No processor answers.', 'Start a processor; one that is stopped or cut off from NATS does not answer either.'],
+    ['NO_KEEPER', 'retry', 'Nobody announces a volume of this tier.', 'Start a keeper on the host that has the volume.'],
+    ['HELD_BACK', 'retry', 'Message after message fails, so only one at a time is tried.', 'Look at the log of that processor; the other findings may name what is away.'],
+    ['SWEEP_OWED', 'retry', 'Something may have happened to a bucket that no event told.', 'Run millrace sweep.'],
+    ['LETTERS_WAIT', 'retry', 'Messages were set aside.', 'Read them with millrace dead-letter ls.'],
+    ['DRIFT', 'retry', 'A stream or consumer differs from what provision makes, without harm.', 'Run millrace provision, or leave it if it is meant.'],
+    ['NO_EVENT', 'retry', 'An object was put and MinIO told nobody.', 'Check that MinIO reaches NATS with its four targets, then run millrace provision.'],
+    ['PROBE_NOT_RENDERED', 'retry', 'An object was put and not rendered in time.', 'The message says where it stands.'],
+  ],
   'NATS and JetStream': [
     ['NATS_UNREACHABLE', 'retry', 'NATS cannot be reached.', CHECK_NATS],
     ['NATS_TIMEOUT', 'retry', 'NATS did not answer in time.', CHECK_NATS],

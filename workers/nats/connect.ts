@@ -23,6 +23,8 @@ export type NatsState = 'connected' | 'reconnecting' | 'closed';
 
 export interface Nats extends AsyncDisposable {
   readonly connection: NatsConnection;
+  /** Below it replies may be received, and nowhere else. */
+  readonly inboxPrefix: string;
   readonly js: JetStreamClient;
   /** The same, less patient: for questions that are asked again. A request that was under way when the server died is answered by nobody. */
   readonly hastyJs: JetStreamClient;
@@ -77,6 +79,7 @@ export async function connectNats(options: NatsOptions, log: Log, signal?: Abort
   };
   return {
     connection,
+    inboxPrefix: inboxPrefixOf(options.name),
     js,
     hastyJs: jetstream(connection, { timeout: HASTY_TIMEOUT_MS }),
     manager,
@@ -105,7 +108,7 @@ function connectionOptions({ url, name, ...given }: NatsOptions): ConnectionOpti
     ...(given.token === undefined ? {} : { token: given.token }),
     ...(user === '' ? {} : { user, pass }),
     name,
-    inboxPrefix: `_INBOX_${token(name)}`,
+    inboxPrefix: inboxPrefixOf(name),
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
     reconnectJitter: 500,
@@ -117,6 +120,10 @@ function connectionOptions({ url, name, ...given }: NatsOptions): ConnectionOpti
     maxPingOut: 2,
     timeout: REQUEST_TIMEOUT_MS,
   };
+}
+
+function inboxPrefixOf(name: string): string {
+  return `_INBOX_${token(name)}`;
 }
 
 /** The client's own waitOnFirstConnect would wait without a word, and not stop for a signal. */

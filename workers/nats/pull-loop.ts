@@ -46,6 +46,7 @@ export type LoopStep = 'taken' | 'settling' | 'settled';
 export type LoopState = 'starting' | 'pulling' | 'full' | 'troubled' | 'stopping' | 'stopped';
 
 export interface PullLoopStatus {
+  readonly consumer: string;
   readonly state: LoopState;
   /** While troubled: `CONSUMER_MISSING`, `STREAM_MISSING`, `NATS_UNREACHABLE`, `HEARTBEATS_MISSED`, `LEADER_CHANGED`, … */
   readonly code: string | null;
@@ -267,7 +268,14 @@ export function startPullLoop(nats: Nats, options: PullLoopOptions): PullLoop {
 
   return {
     wake: () => roomBell.ring(),
-    status: () => ({ state, code, inFlight: inFlight.size, pauseMs: outage.pauseMs, counts: { ...counts } }),
+    status: () => ({
+      consumer: name,
+      state,
+      code,
+      inFlight: inFlight.size,
+      pauseMs: outage.pauseMs,
+      counts: { ...counts },
+    }),
     stop,
     drained: drained.promise,
     async [Symbol.asyncDispose]() {

@@ -4,6 +4,7 @@ import type { Attempt, KnownSet, LaneLoad, SeenEvent } from '../model/history.ts
 import type { ObjectRef } from '../model/object-ref.ts';
 import type { ObjectRow } from '../model/object-row.ts';
 import type { VolumeAnnouncement } from '../model/volume.ts';
+import { allEnded } from '../platform/all-ended.ts';
 import { type DeadLetterBox, refOfLetter } from './dead-letters.ts';
 import { type Diagnosis, diagnose } from './diagnose.ts';
 import { observe } from './observe.ts';
@@ -50,7 +51,7 @@ export interface ExplainOptions {
 export async function explain(ref: ObjectRef, ports: ExplainPorts, options: ExplainOptions): Promise<ObjectStory> {
   const { wanted, decoders, nowMs, sinceMs } = options;
   const observed = await observe(ref, ports);
-  const [attempts, sets, lanes, keepers, letters] = await Promise.all([
+  const [attempts, sets, lanes, keepers, letters] = await allEnded([
     ports.index.attemptsOf(ref),
     ports.index.setsOf(ref),
     ports.lanes(),

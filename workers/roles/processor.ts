@@ -3,6 +3,7 @@ import { contentHash } from '../index/generations.ts';
 import { openIndex } from '../index/open-index.ts';
 import { createRenderers } from '../imaging/renderers.ts';
 import { type Configuration, generationContent, wantedOf } from '../model/configuration.ts';
+import type { ProcessorReport } from '../model/pool-status.ts';
 import { CONSUMERS, type Lane, plannedConsumer, STREAMS } from '../model/subjects.ts';
 import { connectNats } from '../nats/connect.ts';
 import { startExhausted } from '../nats/exhausted.ts';
@@ -10,6 +11,7 @@ import { createDeadLetters } from '../nats/dead-letters.ts';
 import { createOutcomes } from '../nats/outcomes.ts';
 import { type PullLoop, startPullLoop } from '../nats/pull-loop.ts';
 import { type PurgeAlarm, startPurge } from '../nats/purge.ts';
+import { answerRollCall } from '../nats/roll-call.ts';
 import { verifyJetStream } from '../nats/provision.ts';
 import { watchVolumes } from '../nats/volume-watch.ts';
 import { createWorkItems } from '../nats/work-items.ts';
@@ -129,6 +131,24 @@ export async function startProcessor(
       }
     }),
   );
+
+  const startedMs = performance.now();
+  opened.use(answerRollCall(nats, report, log));
+  function report(): ProcessorReport {
+    return {
+      v: 1,
+      host,
+      pid: process.pid,
+      upMs: Math.round(performance.now() - startedMs),
+      generation: generation.wanted()?.generation ?? null,
+      renderers: { size: renderers.size, busy: renderers.busy },
+      openTiers: [...volumes.openTiers()],
+      loops: loops.map((loop) => {
+        const { consumer, state, code, inFlight, pauseMs } = loop.status();
+        return { consumer, state, code, inFlight, pauseMs };
+      }),
+    };
+  }
 
   opened.use(startPurge(nats, { onAlarm: oweSweepOfAll }, log));
   /** What was lost from the stream may have been about any object. */

@@ -67,11 +67,13 @@ test('a work item goes to its lane, once for each message id', async () => {
     pending: 1,
     underWay: 0,
     pulls: 0,
+    ended: 0,
   });
   assert.deepEqual(await readLag(room.nats, STREAMS.planned, 'planned-default-urgent'), {
     pending: 1,
     underWay: 0,
     pulls: 0,
+    ended: 0,
   });
   await assert.rejects(readLag(room.nats, STREAMS.planned, 'planned-other-urgent'), { code: 'CONSUMER_MISSING' });
 

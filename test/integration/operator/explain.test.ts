@@ -82,7 +82,7 @@ test('a rendered object: events of both paths, the attempt with its phases, its 
   const happened = text.split('\n').filter((line) => line.startsWith('  '));
   assert.deepEqual(happened, happened.toSorted(), 'in the order in which it happened');
   assert.match(text, /event {3}s3:ObjectCreated:Put, live, EVENTS \d+\n/);
-  assert.match(text, /attempt rendered after \d+ ms \(.+ ms\)\n/);
+  assert.match(text, /attempt rendered after \d+ ms \(download \d+, probe \d+, decode \d+, .*write \d+ ms\)\n/);
 });
 
 test('an overwritten object: the earlier attempt and set are told apart', async () => {

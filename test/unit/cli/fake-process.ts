@@ -86,6 +86,7 @@ export function fakeDeps(own: Partial<CliDeps> = {}): CliDeps {
     runStack: unasked('runStack'),
     provision: unasked('provision'),
     sweep: unasked('sweep'),
+    doctor: unasked('doctor'),
     openDesk: unasked('openDesk'),
     openOperator: unasked('openOperator'),
     ...own,
