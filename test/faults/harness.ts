@@ -239,7 +239,8 @@ function ownValues({ minio, nats, postgres, folder }: TestServers<{ minio: true;
     volumes: [{ path: join(folder, 'volume'), tier: TIER }],
     sources: [{ bucket: 'photos', tier: TIER }],
     presets: { large: { longSidePx: 80 }, medium: { longSidePx: 40 }, thumb: { longSidePx: 16 } },
-    limits: { renderTimeoutS: 4 },
+    // Nobody loses patience with who waits at a fault.
+    limits: { renderTimeoutS: 30 },
     // One of everything: who is stopped then holds one message, and who is killed takes no other one's along.
     processor: { renderers: 1, lookSlots: 1, leaseMs: LEASE_MS, drainS: 10 },
     keeper: { graceS: 1, scrubS: 1, freeFloorMb: 0 },

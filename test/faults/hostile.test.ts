@@ -37,7 +37,6 @@ before(async () => {
       ],
       tiers: { [TIER]: {}, [SMALL]: {} },
       volumes: [...own.volumes, { path: volume, tier: SMALL }],
-      limits: { renderTimeoutS: 30 },
       keeper: { ...own.keeper, freeFloorMb: 1 },
     }),
   });

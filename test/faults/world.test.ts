@@ -65,7 +65,6 @@ before(async () => {
         { bucket: 'photos', tier: TIER },
         { bucket: 'wiped', tier: TIER },
       ],
-      limits: { renderTimeoutS: 30 }, // nobody loses patience with who waits
       processor: { ...own.processor, lookSlots: 4 },
     }),
   });

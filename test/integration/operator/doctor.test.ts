@@ -10,14 +10,17 @@ import { EVENT_SUBJECTS, STREAMS } from '../../../workers/model/subjects.ts';
 import { freePort } from '../../../workers/local/ports.ts';
 import { doctor } from '../../../workers/roles/doctor.ts';
 import { provisionBuckets } from '../../../workers/roles/provision.ts';
+import type { Keeper } from '../../../workers/roles/keeper.ts';
 import { ACK_WAIT_MS, startWorld, TIER, type World } from '../../faults/harness.ts';
 import { eventually } from '../../harness/eventually.ts';
 import { ran } from '../../unit/cli/fake-process.ts';
 
 let world: World;
+let keeper: Keeper;
 
 before(async () => {
-  world = await startWorld({});
+  world = await startWorld({ keeper: false });
+  keeper = await world.keep();
   // The sweep that a new bucket owes, paid.
   await world.sql('DELETE FROM millrace.owed_sweeps');
   await world.crew.hire(1);
@@ -122,7 +125,7 @@ test('no processor: it does not answer, and the probe says where it stands', asy
 });
 
 test('no keeper', async () => {
-  await world.keeper()?.stop();
+  await keeper.stop();
   const found = await faults();
   assert.ok(['NO_KEEPER', 'STOPPING'].includes(found[0]?.code ?? ''), JSON.stringify(found));
   assert.equal(found[0]?.state, 'broken');

@@ -6,14 +6,17 @@ import { runCli } from '../../../workers/cli/run.ts';
 import type { StatusView } from '../../../workers/cli/status.ts';
 import { openDesk } from '../../../workers/roles/desk.ts';
 import { picture } from '../../faults/pictures.ts';
+import type { Keeper } from '../../../workers/roles/keeper.ts';
 import { startWorld, TIER, type World } from '../../faults/harness.ts';
 import { eventually } from '../../harness/eventually.ts';
 import { fakeDeps, fakeProcess, ran } from '../../unit/cli/fake-process.ts';
 
 let world: World;
+let keeper: Keeper;
 
 before(async () => {
-  world = await startWorld({});
+  world = await startWorld({ keeper: false });
+  keeper = await world.keep();
 });
 after(async () => {
   await world.stop();
@@ -81,7 +84,7 @@ test('with a processor: its renderers, its loops, what it did lately', async () 
 });
 
 test('a closed gate, an owed sweep and withheld removals are shown', async () => {
-  await world.keeper()?.stop();
+  await keeper.stop();
   await world.sql(
     `INSERT INTO millrace.owed_sweeps (store, bucket, reason, first_at, last_at) VALUES ('main', 'photos', 'EVENTS_LOST', now(), now())`,
   );

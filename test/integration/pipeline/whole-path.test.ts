@@ -34,7 +34,6 @@ before(async () => {
       ],
       tiers: { [TIER]: {}, [COLD]: {} },
       volumes: [...own.volumes, { path: `${own.volumes[0]?.path}-cold`, tier: COLD }],
-      limits: { renderTimeoutS: 30 },
       processor: { ...own.processor, lookSlots: 8 },
     }),
   });
