@@ -133,7 +133,7 @@ const HEALTH_PORT = 'Port on 127.0.0.1 for /healthz and /readyz; 0: any free one
 const processor = z.strictObject({
   renderers: wholeNumber(0, 256, 0, {
     env: 'MILLRACE_PROCESSOR_RENDERERS',
-    doc: 'Renderer processes; 0: as many as cores, a cgroup limit counted.',
+    doc: 'Renderer processes; 0: as many as cores, as far as the memory goes; the limits of a cgroup are counted.',
   }),
   lookSlots: wholeNumber(1, 256, 16, { env: 'MILLRACE_PROCESSOR_LOOK_SLOTS', doc: 'Objects looked at side by side.' }),
   // With the 20 s between two signs of life to NATS it must stay within ack_wait, 60 s: a claim that outlived its message's delivery would
