@@ -32,11 +32,16 @@ async function sum(world: World, start: string): Promise<number> {
   return [...(await items(world))].reduce((all, [name, count]) => (name.startsWith(start) ? all + count : all), 0);
 }
 
-/** As processors would: so many of the oldest work items are worked off. */
+/** As processors would: so many of the oldest work items are worked off, which must be there. */
 async function workOff({ nats }: World, count: number): Promise<void> {
   const consumer = await nats.js.consumers.get(STREAMS.planned, `planned-${TIER}-bulk`);
-  const batch = await consumer.fetch({ max_messages: count, expires: 1_000 });
-  for await (const message of batch) await message.ackAck();
+  for (let done = 0; done < count; ) {
+    const batch = await consumer.fetch({ max_messages: count - done, expires: 1_000 });
+    for await (const message of batch) {
+      await message.ackAck();
+      done += 1;
+    }
+  }
 }
 
 const backfillOf = (over: Partial<BackfillRequest> = {}): BackfillRequest => ({
@@ -105,21 +110,23 @@ test('a backfill keeps its bound, is paused, resumed by another planner, and can
   await using desk = await openPassDesk(world.configuration, { log: world.log, signal });
   const { id } = await desk.start(backfillOf());
   assert.equal((await desk.start(backfillOf())).isNew, false);
-  await eventually(async () => (await sum(world, 'bulk')) === 20);
+  await eventually(async () => (await sum(world, 'bulk')) === 20, { what: 'the first twenty' });
   await workOff(world, 10);
-  await eventually(async () => (await sum(world, 'bulk')) === 20, { what: 'room that was made to be used' });
+  // Room is used in portions of a quarter.
+  await eventually(async () => (await sum(world, 'bulk')) > 15, { what: 'room that was made to be used' });
+  assert.ok((await sum(world, 'bulk')) <= 20);
 
   assert.equal(await desk.pause(id), true);
-  await eventually(async () => (await desk.list())[0]?.state === 'paused');
+  await eventually(async () => (await desk.list())[0]?.state === 'paused', { what: 'the pause' });
   await first.stop();
   await using second = await planner(world, { mostOutstanding: 20 });
-  await workOff(world, 20);
+  await workOff(world, await sum(world, 'bulk'));
   assert.equal(await sum(world, 'bulk'), 0, 'paused: nothing comes');
   assert.equal(await desk.resume(id), true);
-  await eventually(async () => (await sum(world, 'bulk')) === 20);
+  await eventually(async () => (await sum(world, 'bulk')) === 20, { what: 'twenty more' });
 
-  assert.ok(((await desk.cancel(id)) ?? 0) >= 20);
-  await eventually(async () => (await desk.list())[0]?.endedAtMs !== null);
+  assert.equal(await desk.cancel(id), 20);
+  await eventually(async () => (await desk.list())[0]?.endedAtMs !== null, { what: 'the end' });
   assert.deepEqual([(await desk.list())[0]?.state, await sum(world, '')], ['cancelled', 0]);
   assert.equal(await desk.cancel(id), null);
   await second.stop();

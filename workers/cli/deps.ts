@@ -91,7 +91,7 @@ export interface PassDesk extends AsyncDisposable {
   /** False: there is no such pass that goes on. */
   pause(id: string): Promise<boolean>;
   resume(id: string): Promise<boolean>;
-  /** How many work items were taken back; null: there is no such pass that goes on. */
+  /** How many work items waited, which are taken back; null: there is no such pass that goes on. */
   cancel(id: string): Promise<number | null>;
 }
 

@@ -43,7 +43,9 @@ export interface BackfillContext extends CompareContext {
 }
 
 const MOST_AT_ONCE = 64;
+/** Keys between two checkpoints, and of them so many that were published. */
 const SAVE_EVERY = 2_000;
+const SAVE_EVERY_PUBLISHED = 200;
 
 /** Rejects with whatever a port rejects with. */
 export async function backfill(
@@ -67,14 +69,18 @@ export async function backfill(
   const outbox = createOutbox(MOST_AT_ONCE);
   let last: string | null = null;
   let sinceSave = 0;
+  let publishedThen = counts.published;
   try {
     const rows = index.rows(store, bucket, prefix, resume?.after);
     for await (const pair of mergeByKey(objects.list(bucket, prefix, resume?.after), rows)) {
       ctx.signal.throwIfAborted();
-      if (ctx.save !== undefined && last !== null && ++sinceSave >= SAVE_EVERY) {
+      sinceSave += 1;
+      const isTime = sinceSave > SAVE_EVERY || counts.published - publishedThen >= SAVE_EVERY_PUBLISHED;
+      if (ctx.save !== undefined && last !== null && isTime) {
         await outbox.drain();
         await ctx.save({ after: last, counts });
-        sinceSave = 0;
+        sinceSave = 1;
+        publishedThen = counts.published;
       }
       last = pair.key;
       if (pair.object === null) continue;
@@ -89,7 +95,7 @@ export async function backfill(
       counts.published += 1;
       if (workItems === null) continue;
       const item = { v: 1, ref, reason: `backfill: ${cause}` } as const;
-      const messageId = `${job}-${refHash(ref)}-${sightToken(pair.object, pair.row?.revision ?? 0, ctx)}`;
+      const messageId = `${job}-${ctx.nowMs}-${refHash(ref)}-${sightToken(pair.object, pair.row?.revision ?? 0, ctx)}`;
       await outbox.add(() => workItems.publish(laneTier(ref, null, wanted), 'bulk', job, item, messageId));
     }
     await outbox.drain();

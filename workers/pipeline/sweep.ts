@@ -72,8 +72,9 @@ export interface SweepCheckpoint {
 }
 
 const MOST_AT_ONCE = 64;
-/** Keys between two checkpoints. */
+/** Keys between two checkpoints, and of them so many that were published. */
 const SAVE_EVERY = 2_000;
+const SAVE_EVERY_PUBLISHED = 200;
 /** Beyond it (an operator allowed that many) checkpoints would grow too large: the sweep goes on from an earlier one. */
 const MOST_SAVED = 10_000;
 
@@ -139,12 +140,15 @@ export async function sweep(scope: SweepScope, ports: SweepPorts, ctx: SweepCont
   try {
     const listing = ports.objects.list(bucket, prefix, resume?.after);
     let sinceSave = 0;
+    let publishedThen = counts.published;
     for await (const pair of mergeByKey(listing, ports.index.rows(store, bucket, prefix, resume?.after))) {
       ctx.signal.throwIfAborted();
       // Before the pair is counted: what is saved is whole up to the key before it.
-      if (last !== null && ++sinceSave >= SAVE_EVERY) {
+      sinceSave += 1;
+      if (last !== null && (sinceSave > SAVE_EVERY || counts.published - publishedThen >= SAVE_EVERY_PUBLISHED)) {
         await save(last);
-        sinceSave = 0;
+        sinceSave = 1;
+        publishedThen = counts.published;
       }
       last = pair.key;
       if (pair.object !== null) counts.listed += 1;

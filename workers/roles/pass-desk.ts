@@ -7,7 +7,7 @@ import { openPasses } from '../jobs/passes.ts';
 import { type Configuration, generationContent, wantedOf } from '../model/configuration.ts';
 import type { BackfillRequest } from '../model/pass.ts';
 import { connectNats } from '../nats/connect.ts';
-import { purgeItems } from '../nats/planned-items.ts';
+import { outstandingItems, purgeItems } from '../nats/planned-items.ts';
 import { openObjects } from '../objects/open-objects.ts';
 import { backfill } from '../pipeline/backfill.ts';
 import { databaseOptions, jobsOptions, natsOptions, storeConfig } from './connections.ts';
@@ -21,10 +21,12 @@ export async function openPassDesk(configuration: Configuration, { log, signal }
     pause: (id) => passes.ask(id, 'pause'),
     resume: (id) => passes.ask(id, 'run'),
     async cancel(id) {
-      if (!(await passes.ask(id, 'cancel'))) return null;
-      // Also by the planner when the pass has ended; but it may not run now, and the items should not wait for it.
       await using nats = await connectNats(natsOptions(configuration, 'operator'), log, signal);
-      return await purgeItems(nats, id);
+      // Counted first: the planner takes them back as well, and may be quicker. Here too, because it may not run now.
+      const waiting = [...(await outstandingItems(nats, id)).values()].reduce((sum, count) => sum + count, 0);
+      if (!(await passes.ask(id, 'cancel'))) return null;
+      await purgeItems(nats, id);
+      return waiting;
     },
     [Symbol.asyncDispose]: () => passes.close(),
   };

@@ -96,7 +96,10 @@ function world(objects = OBJECTS, rows = ROWS, failAt?: string) {
           : {
               publish: async (tier, lane, job, { ref, reason }, id) => {
                 assert.deepEqual([tier, lane, job], ['default', 'bulk', 'backfill-1']);
-                assert.ok(id.startsWith('backfill-1-'));
+                assert.ok(
+                  id.startsWith('backfill-1-1800000000000-'),
+                  'what was cancelled can be asked for again at once',
+                );
                 published.push(`${ref.key} ${reason}`);
               },
             },
@@ -165,15 +168,12 @@ test('it goes on behind its checkpoint', async () => {
   );
   const save = async (at: BackfillCheckpoint) => void saved.push(structuredClone(at));
   await assert.rejects(run({}, { save }), (error) => isAppError(error, 'STORE_AWAY'));
-  assert.deepEqual(
-    saved.map(({ counts }) => counts.published),
-    [2_000, 4_000],
-  );
+  assert.deepEqual([saved.length, saved.at(-1)?.counts.published], [22, 4_400]);
   const resume = saved.at(-1);
   assert.ok(resume !== undefined);
   published.length = 0;
   assert.equal((await run({}, { save, resume })).published, 5_000);
-  assert.equal(published.length, 1_000);
+  assert.equal(published.length, 600);
 });
 
 test('due retries go urgent, so many a round and tier; a tier that is still busy with some gets none', async () => {
