@@ -28,6 +28,7 @@ const io: Io = {
 const deps: CliDeps = {
   startProcessor: async (...args) => (await import('./roles/processor.ts')).startProcessor(...args),
   startKeeper: async (...args) => (await import('./roles/keeper.ts')).startKeeper(...args),
+  startPlanner: async (...args) => (await import('./roles/planner.ts')).startPlanner(...args),
   runStack: async (...args) => (await import('./roles/run-stack.ts')).runStack(...args),
   provision: async (...args) => (await import('./roles/provision.ts')).provision(...args),
   sweep: async (...args) => (await import('./roles/sweep.ts')).sweep(...args),
@@ -35,6 +36,8 @@ const deps: CliDeps = {
     yield* (await import('./roles/doctor.ts')).doctor(...args);
   },
   openDesk: async (...args) => (await import('./roles/desk.ts')).openDesk(...args),
+  openPassDesk: async (...args) => (await import('./roles/pass-desk.ts')).openPassDesk(...args),
+  estimateBackfill: async (...args) => (await import('./roles/pass-desk.ts')).estimateBackfill(...args),
   openOperator: async (...args) => (await import('./roles/operator.ts')).openOperator(...args),
 };
 

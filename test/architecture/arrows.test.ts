@@ -15,6 +15,7 @@ const ARROWS: Readonly<Record<string, readonly string[] | '*'>> = {
   volumes: OUTSIDE,
   imaging: OUTSIDE,
   local: OUTSIDE,
+  jobs: OUTSIDE,
   pipeline: OUTSIDE,
   cli: ['pipeline', 'model', 'platform'],
   roles: '*',

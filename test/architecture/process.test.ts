@@ -46,6 +46,7 @@ const TIME_ITSELF: Readonly<Record<string, string>> = {
   'test/tools/test-file.ts': 'the deadline of a file',
   'test/faults/fault.ts': 'between two looks, in a process that has nothing but a file to look at',
   'test/faults/steps.test.ts': 'a lease runs out by the clock of the database',
+  'test/integration/jobs/room.ts': 'of what must not happen there is no event, and work that takes a while',
   'test/integration/nats/room.ts': 'of what must not happen there is no event',
   'test/integration/imaging/hooked-child.ts': 'a child that eats memory at a pace',
   'test/integration/imaging/renderers.test.ts': 'of what must not happen there is no event',

@@ -7,6 +7,8 @@ import type { PoolSample } from '../model/pool-status.ts';
 import type { DeadLetterBox } from '../pipeline/dead-letters.ts';
 import type { ExplainPorts } from '../pipeline/explain.ts';
 import type { Index, Objects, SweepIndex, WorkItems } from '../pipeline/ports.ts';
+import type { BackfillRequest, PassRequest, PassView } from '../model/pass.ts';
+import type { BackfillReport } from '../pipeline/backfill.ts';
 import type { SweepReport } from '../pipeline/sweep.ts';
 import type { Role } from '../platform/lifecycle.ts';
 import type { Log } from '../platform/log.ts';
@@ -81,6 +83,27 @@ export interface SweptBucket extends SweepReport {
   readonly prefix: string;
 }
 
+export interface PassDesk extends AsyncDisposable {
+  /** `isNew` false: the same request waits, runs or is paused already. */
+  start(request: PassRequest): Promise<{ readonly id: string; readonly isNew: boolean }>;
+  /** Newest first. */
+  list(): Promise<readonly PassView[]>;
+  /** False: there is no such pass that goes on. */
+  pause(id: string): Promise<boolean>;
+  resume(id: string): Promise<boolean>;
+  /** How many work items waited, which are taken back; null: there is no such pass that goes on. */
+  cancel(id: string): Promise<number | null>;
+}
+
+export interface BackfillEstimate {
+  readonly counts: BackfillReport;
+  /** As measured lately; null: nothing was. */
+  readonly rate: { readonly renders: number; readonly perS: number } | null;
+  readonly etaS: number | null;
+  /** False: the configuration asked about is not the registered one. */
+  readonly isRegistered: boolean;
+}
+
 /** Read access to index and store. */
 export interface Operator extends AsyncDisposable {
   readonly index: Pick<Index, 'row'> & Pick<SweepIndex, 'rows'>;
@@ -113,11 +136,18 @@ export interface DoctorRequest {
 export interface CliDeps {
   readonly startProcessor: (configuration: Configuration, log: Log, signal: AbortSignal) => Promise<Role>;
   readonly startKeeper: (configuration: Configuration, log: Log, signal: AbortSignal) => Promise<Role>;
+  readonly startPlanner: (configuration: Configuration, log: Log, signal: AbortSignal) => Promise<Role>;
   /** Resolves when the signal has fired and everything is stopped. */
   readonly runStack: (request: StackRequest, run: StackRun) => Promise<void>;
   readonly provision: (configuration: Configuration, request: ProvisionRequest, run: Run) => Promise<Provisioned>;
   readonly sweep: (configuration: Configuration, request: SweepRequest, run: Run) => Promise<readonly SweptBucket[]>;
   readonly doctor: (configuration: Configuration, request: DoctorRequest, run: Run) => AsyncIterable<Finding>;
   readonly openDesk: (configuration: Configuration, run: Run) => Promise<Desk>;
+  readonly openPassDesk: (configuration: Configuration, run: Run) => Promise<PassDesk>;
+  readonly estimateBackfill: (
+    configuration: Configuration,
+    request: BackfillRequest,
+    run: Run,
+  ) => Promise<BackfillEstimate>;
   readonly openOperator: (configuration: Configuration, log: Log) => Promise<Operator>;
 }

@@ -1,6 +1,7 @@
 // The commands, their options and their help: `millrace <noun> <verb>`. What they do is imported only when one of them runs, so that --help is quick.
 import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { BACKFILL_STATES, type BackfillState } from '../model/pass.ts';
 import type { ViewState } from '../pipeline/object-view.ts';
 import type { CliDeps, Io, SweepRequest } from './deps.ts';
 import type { Output } from './output.ts';
@@ -31,6 +32,7 @@ export function createProgram(session: Session, version: string, done: (code: nu
   addDesk(program, session, done);
   addConfig(program, session, done);
   addOperations(program, session, done);
+  addBackfill(program, session, done);
   addRoles(program, session, done);
   return program;
 }
@@ -147,6 +149,98 @@ function addOperations(program: Command, session: Session, done: Done): void {
     );
 }
 
+interface StartOptions {
+  readonly bucket: string;
+  readonly prefix: string;
+  readonly since?: number;
+  readonly preset?: string;
+  readonly where?: BackfillState;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+function addBackfill(program: Command, session: Session, done: Done): void {
+  const backfill = program
+    .command('backfill')
+    .description('passes over what is in a bucket already; the planner runs them')
+    .helpCommand(false);
+  backfill
+    .command('start')
+    .description('has everything looked at that is not as the configuration wants it')
+    .requiredOption('--bucket <name>', 'the bucket')
+    .option('--prefix <text>', 'only keys that start with it', '')
+    .option(
+      '--since <time>',
+      'only objects modified since then: 2026-01-31, 2026-01-31T12:00:00Z, 12h, 7d',
+      pointInTime,
+    )
+    .option('--preset <name>', 'only objects that are to have this preset')
+    .option(
+      '--where <state=…>',
+      `only objects of which the index says so: state=${BACKFILL_STATES.join('|')}`,
+      whereState,
+    )
+    .option(
+      '--dry-run',
+      'only count, and tell how long it would take; also with a configuration that is not registered',
+    )
+    .option('--json', 'one line of JSON')
+    .action(async (options: StartOptions, command: Command) => {
+      const { startBackfill } = await import('./backfill.ts');
+      const { bucket, prefix, since, preset, where, dryRun = false, json = false } = options;
+      const request = {
+        bucket,
+        prefix,
+        ...(since === undefined ? {} : { sinceMs: since }),
+        ...(preset === undefined ? {} : { preset }),
+        ...(where === undefined ? {} : { state: where }),
+        dryRun,
+        json,
+      };
+      done(await startBackfill(request, command.optsWithGlobals<Globals>(), session));
+    });
+  backfill
+    .command('ls')
+    .description('backfills and sweeps of the last month, newest first')
+    .option('--json', 'one line of JSON per pass')
+    .action(async ({ json = false }: { json?: boolean }, command: Command) => {
+      const { listBackfills } = await import('./backfill.ts');
+      done(await listBackfills({ json }, command.optsWithGlobals<Globals>(), session));
+    });
+  for (const [name, description] of [
+    ['pause', 'publishes no more until it is resumed'],
+    ['resume', 'goes on where it was paused'],
+    ['cancel', 'ends it and takes back the work items that wait'],
+  ] as const) {
+    backfill
+      .command(name)
+      .description(description)
+      .argument('<id>', 'as ls shows it')
+      .action(async (id: string, _options: object, command: Command) => {
+        const { askBackfill } = await import('./backfill.ts');
+        done(await askBackfill(name, id, command.optsWithGlobals<Globals>(), session));
+      });
+  }
+}
+
+/** Milliseconds since the epoch. */
+function pointInTime(text: string): number {
+  const ago = /^(\d{1,6})([mhd])$/.exec(text);
+  if (ago !== null) {
+    const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000 }[ago[2] as 'm' | 'h' | 'd'];
+    return Date.now() - Number(ago[1]) * unitMs;
+  }
+  const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(at)) return at;
+  throw new InvalidArgumentError('Expected a date, a date with time, or a time ago such as 12h or 7d.');
+}
+
+function whereState(text: string): BackfillState {
+  const state = BACKFILL_STATES.find((name) => text === `state=${name}`);
+  if (state !== undefined) return state;
+  throw new InvalidArgumentError(`Expected state= and one of ${BACKFILL_STATES.join(', ')}.`);
+}
+
 function addRoles(program: Command, session: Session, done: Done): void {
   program
     .command('stack')
@@ -171,6 +265,7 @@ function addRoles(program: Command, session: Session, done: Done): void {
   for (const [name, description] of [
     ['processor', 'looks at changed objects and renders them, until it is stopped'],
     ['keeper', 'proves, serves and cleans the volumes of this machine, until it is stopped'],
+    ['planner', 'plans sweeps, backfills and retries for the processors, until it is stopped'],
   ] as const) {
     program
       .command(name)

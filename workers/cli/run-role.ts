@@ -9,13 +9,14 @@ import type { Session } from './program.ts';
 import { exitCodeOf } from './signals.ts';
 
 export async function runRole(
-  name: 'processor' | 'keeper',
+  name: 'processor' | 'keeper' | 'planner',
   options: ConfigurationOptions,
   { io, deps }: Session,
 ): Promise<number> {
   const { configuration } = await loadConfiguration(options, io);
   const log = roleLog(name, configuration);
-  const start = name === 'processor' ? deps.startProcessor : deps.startKeeper;
+  const starts = { processor: deps.startProcessor, keeper: deps.startKeeper, planner: deps.startPlanner };
+  const start = starts[name];
   return superviseRole((signal) => start(configuration, log, signal), {
     log,
     io,

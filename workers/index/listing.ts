@@ -10,6 +10,8 @@ export interface RowFilter {
   /** Taken literally: `%` and `_` are characters like others. */
   readonly prefix?: string;
   readonly state?: RowState;
+  /** With a bucket: only keys after this one. */
+  readonly after?: string;
 }
 
 const PAGE = 500;
@@ -48,11 +50,12 @@ export async function countRows(db: Database, filter: RowFilter, except?: RowSta
 }
 
 /** Comparisons that the primary key answers: equality from the left, then one range of keys. */
-function conditions({ store, bucket, prefix = '', state }: RowFilter, after?: ObjectRow) {
+function conditions({ store, bucket, prefix = '', state, after: first }: RowFilter, after?: ObjectRow) {
   const values: Value[] = [];
   const add = (value: Value) => `$${values.push(value)}`;
   const where = [`o.store = ${add(store)}`];
   if (bucket !== undefined) where.push(`o.bucket = ${add(bucket)}`);
+  if (after === undefined && bucket !== undefined && first !== undefined) where.push(`o.key > ${add(first)}`);
   if (after !== undefined) {
     const { ref } = after;
     where.push(

@@ -6,9 +6,11 @@ import { attemptsOf, pruneAttempts } from './attempts.ts';
 import { abandon, claim, commit, forgetRemoved, renew } from './commit.ts';
 import { type Database, type DatabaseLog, type DatabaseOptions, openDatabase } from './database.ts';
 import { currentGeneration } from './generations.ts';
+import { dueRetries } from './due-retries.ts';
 import { condemned, condemnExpired, count, forget, stateOf } from './ledger.ts';
 import { countRows, listRows, type RowFilter } from './listing.ts';
 import type { AttemptEnding, ClaimRequest, CommitRequest } from '../model/commit.ts';
+import { renderRate } from './render-rate.ts';
 import { decodeRow, ROW_COLUMNS, type RowColumns } from './row-codec.ts';
 import {
   flaggedRemovals,
@@ -57,11 +59,13 @@ export function openIndex(options: DatabaseOptions, log: DatabaseLog) {
     stateOf: (setId: string) => stateOf(db, setId),
     count: (volume: string) => count(db, volume),
 
-    /** The port SweepIndex for one sweep that begins now: `paySweep` pays what was owed until now. */
-    beginSweep: async () => {
-      const startedAtMs = await indexNow(db);
+    /** The port SweepIndex for one sweep that begins now, or began at `beganAtMs` of the index's clock: `paySweep` pays what was owed until then. */
+    beginSweep: async (beganAtMs?: number) => {
+      const startedAtMs = beganAtMs ?? (await indexNow(db));
       return {
-        rows: (store: string, bucket: string, prefix: string) => listRows(db, { store, bucket, prefix }),
+        startedAtMs,
+        rows: (store: string, bucket: string, prefix: string, after?: string) =>
+          listRows(db, { store, bucket, prefix, ...(after === undefined ? {} : { after }) }),
         /** Without the removed ones. */
         count: (store: string, bucket: string, prefix: string) => countRows(db, { store, bucket, prefix }, 'removed'),
         sourceId: (store: string, bucket: string) => sourceId(db, store, bucket),
@@ -69,6 +73,8 @@ export function openIndex(options: DatabaseOptions, log: DatabaseLog) {
         flagRemovals: (store: string, bucket: string, removals: number) => flagRemovals(db, store, bucket, removals),
       };
     },
+    dueRetries: (store: string) => dueRetries(db, store),
+    renderRate: () => renderRate(db),
     knownBuckets: (store: string) => knownBuckets(db, store),
     owedSweeps: () => owedSweeps(db),
     flaggedRemovals: () => flaggedRemovals(db),

@@ -176,6 +176,22 @@ const keeper = z.strictObject({
   healthPort: wholeNumber(0, 65_535, 0, { env: 'MILLRACE_KEEPER_HEALTH_PORT', doc: HEALTH_PORT }),
 });
 
+const planner = z.strictObject({
+  sweepEveryH: wholeNumber(0, 8_760, 24, {
+    env: 'MILLRACE_PLANNER_SWEEP_EVERY_H',
+    doc: 'Hours between two comparisons of every bucket with the index; 0: only when one is owed or asked for.',
+  }),
+  owedEveryS: wholeNumber(1, 3_600, 60, {
+    env: 'MILLRACE_PLANNER_OWED_EVERY_S',
+    doc: 'Seconds between two looks for sweeps that are owed.',
+  }),
+  retryEveryS: wholeNumber(1, 3_600, 60, {
+    env: 'MILLRACE_PLANNER_RETRY_EVERY_S',
+    doc: 'Seconds between two looks for refused objects whose time to be tried again has come.',
+  }),
+  healthPort: wholeNumber(0, 65_535, 0, { env: 'MILLRACE_PLANNER_HEALTH_PORT', doc: HEALTH_PORT }),
+});
+
 const MAX_STREAM_MB = 16 * 1024 * 1024;
 
 const streams = z.strictObject({
@@ -254,6 +270,7 @@ export const configurationSchema = z
       .prefault({}),
     processor: processor.prefault({}),
     keeper: keeper.prefault({}),
+    planner: planner.prefault({}),
     streams: streams.prefault({}),
   })
   .superRefine(

@@ -172,6 +172,15 @@ const TABLE: Readonly<Record<string, readonly Line[]>> = {
     ['INDEX_TOO_NEW', 'fatal', 'The schema was changed by a newer Millrace.', 'Update this process.'],
     ['COMMIT_INVALID', 'fatal', 'A commit without what it needs: a fault of the program.', 'Report it with the log line.'],
   ],
+  'Planned work': [
+    ['JOBS_UNAVAILABLE', 'retry', 'The database of planned jobs cannot be reached, or refused what was asked.', 'Check that PostgreSQL runs and can be reached at database.url.'],
+    ['JOBS_NOT_PROVISIONED', 'fatal', 'The database has no tables for planned jobs.', PROVISION],
+    ['JOBS_TOO_NEW', 'fatal', 'The tables of planned jobs were changed by a newer Millrace.', 'Update this process.'],
+    ['CONFIG_CHANGED', 'retry', 'Another configuration was registered while a pass ran: it begins anew.', ITSELF],
+    ['CANCELLED', 'fatal', 'A pass was cancelled by an operator.', 'Start it again, if it is still wanted.'],
+    ['NO_SUCH_PASS', 'fatal', 'There is no pass of this id that goes on.', 'millrace backfill ls shows those that there are.'],
+    ['NO_PRESET', 'fatal', 'The configuration has no preset of this name.', 'Choose one that it has.'],
+  ],
   'Object store (MinIO)': [
     ['STORE_UNAVAILABLE', 'retry', 'The store cannot be reached, or contradicts itself.', 'Check that MinIO runs and can be reached at store.endpoint.'],
     ['STORE_REFUSED', 'retry', 'The store answered with an error.', 'The message has its status and code.'],

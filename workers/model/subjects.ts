@@ -41,6 +41,16 @@ export function plannedFilter(tier: string, lane: PlannedLane): string {
   return `planned.v1.${token(tier)}.${lane}.>`;
 }
 
+/** All work items of one job, of every tier and lane. */
+export function plannedJobFilter(job: string): string {
+  return `planned.v1.*.*.${token(job)}`;
+}
+
+/** The tier in a subject of `plannedSubject`. */
+export function tierOfPlanned(subject: string): string {
+  return untoken(subject.split('.')[2] ?? '');
+}
+
 export function outcomeSubject(store: string, bucket: string, state: OutcomeState): string {
   return `renditions.v1.${token(store)}.${token(bucket)}.${state}`;
 }

@@ -7,7 +7,7 @@ import { errorOf, type Store } from './signed-request.ts';
 import { childrenOf, textOf } from './xml.ts';
 
 /**
- * Pages of 1,000, each asked for when the one before is used up. Rejects with NO_SUCH_BUCKET, ACCESS_DENIED, LISTING_OUT_OF_ORDER (a
+ * From the first key after `after`. Pages of 1,000, each asked for when the one before is used up. Rejects with NO_SUCH_BUCKET, ACCESS_DENIED, LISTING_OUT_OF_ORDER (a
  * merge with the index would then take objects for missing), LISTING_BROKEN, and as `Store.send` does.
  * MinIO does not list what lies below a key that is itself an object (`a/b` beside `a`, measured), though a look finds it.
  */
@@ -15,11 +15,13 @@ export async function* list(
   store: Store,
   bucket: string,
   prefix: string,
+  after?: string,
 ): AsyncGenerator<ListedObject, void, undefined> {
   let previous: string | null = null;
   let token: string | null = null;
   do {
     const query: Record<string, string> = { 'list-type': '2', 'encoding-type': 'url', 'max-keys': '1000', prefix };
+    if (after !== undefined) query['start-after'] = after;
     if (token !== null) query['continuation-token'] = token;
     const answer = await store.send({ method: 'GET', bucket, query });
     if (answer.status !== 200) throw errorOf(answer, `list bucket ${bucket}`);

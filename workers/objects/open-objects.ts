@@ -13,7 +13,7 @@ import { readSourceTag } from './source-tag.ts';
 export interface ObjectStore extends Disposable {
   look(ref: ObjectRef): Promise<Sighting>;
   download(ref: ObjectRef, version: ObjectVersion, expiresS: number): Promise<Download>;
-  list(bucket: string, prefix: string): AsyncIterable<ListedObject>;
+  list(bucket: string, prefix: string, after?: string): AsyncIterable<ListedObject>;
   sourceTag(bucket: string): Promise<string | null>;
 }
 
@@ -34,7 +34,7 @@ export function openObjects(config: StoreConfig): ObjectStore {
   return {
     look: (ref) => look(store, ref, freshTag),
     download: (ref, version, expiresS) => presignDownload(store, ref, version, expiresS),
-    list: (bucket, prefix) => list(store, bucket, prefix),
+    list: (bucket, prefix, after) => list(store, bucket, prefix, after),
     sourceTag: freshTag,
     [Symbol.dispose]: () => store[Symbol.dispose](),
   };

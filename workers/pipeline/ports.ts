@@ -63,8 +63,8 @@ export interface Objects {
   look(ref: ObjectRef): Promise<Sighting>;
   /** How a renderer downloads exactly this version: a presigned GET with `If-Match` (and versionId). Expires after `expiresS`. */
   download(ref: ObjectRef, version: ObjectVersion, expiresS: number): Promise<Download>;
-  /** In key order by UTF-8 bytes; rejects when the store's order is another. */
-  list(bucket: string, prefix: string): AsyncIterable<ListedObject>;
+  /** In key order by UTF-8 bytes, from the first key after `after`; rejects when the store's order is another. */
+  list(bucket: string, prefix: string, after?: string): AsyncIterable<ListedObject>;
   /** The bucket's `millrace-source` tag; null: no such bucket, or no such tag. */
   sourceTag(bucket: string): Promise<string | null>;
 }
@@ -187,12 +187,32 @@ export interface SetDirectories {
 // ── sweep ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export interface SweepIndex {
-  /** Rows of the bucket below the prefix in key order by UTF-8 bytes, streamed. */
-  rows(store: string, bucket: string, prefix: string): AsyncIterable<ObjectRow>;
+  /** Rows of the bucket below the prefix in key order by UTF-8 bytes, from the first key after `after`, streamed. */
+  rows(store: string, bucket: string, prefix: string, after?: string): AsyncIterable<ObjectRow>;
   count(store: string, bucket: string, prefix: string): Promise<number>;
   sourceId(store: string, bucket: string): Promise<string | null>;
   /** A sweep of the whole bucket ended: what was owed for it before the sweep began is paid. */
   paySweep(store: string, bucket: string): Promise<void>;
   /** Removals withheld by the guard of I5: shown, and waited upon. */
   flagRemovals(store: string, bucket: string, count: number): Promise<void>;
+}
+
+// ── planned work ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A refused row whose time to be tried again has come (I6). */
+export interface DueRetry {
+  readonly ref: ObjectRef;
+  readonly revision: number;
+  readonly generation: number;
+}
+
+export interface RetryIndex {
+  /** Longest due first, by the index's clock, streamed. */
+  dueRetries(store: string): AsyncIterable<DueRetry>;
+}
+
+/** What of planned work is still in the stream, under way or not. */
+export interface Outstanding {
+  /** Of one job, by tier; a tier with none is absent. */
+  byTier(job: string): Promise<ReadonlyMap<string, number>>;
 }

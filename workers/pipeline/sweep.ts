@@ -1,11 +1,8 @@
 // Compares a bucket with the index and publishes a work item for whatever differs; decides nothing by itself: every item only makes a processor look (I2, I5).
-import { createHash } from 'node:crypto';
-import { desiredOf, type Wanted } from '../model/desired.ts';
 import { type ObjectRef, refHash } from '../model/object-ref.ts';
-import type { ObjectRow } from '../model/object-row.ts';
-import type { ListedObject } from '../model/object-version.ts';
 import { AppError } from '../platform/errors.ts';
-import { planFor, type Present } from './plan.ts';
+import { type CompareContext, type Difference, differenceOf, laneTier, sightToken } from './compare.ts';
+import { createOutbox } from './outbox.ts';
 import type { Objects, SweepIndex, WorkItems } from './ports.ts';
 import { removalBuffer, removalsMayGo } from './removal-guard.ts';
 import { mergeByKey, type Pair } from './sweep-merge.ts';
@@ -19,6 +16,8 @@ export interface SweepScope {
   readonly dryRun: boolean;
   /** Up to so many removals although the guard would withhold them; 0: nobody said so. */
   readonly allowRemovals: number;
+  /** The last token of the subjects of its work items; default `sweep`. */
+  readonly job?: string;
 }
 
 export interface SweepPorts {
@@ -27,14 +26,14 @@ export interface SweepPorts {
   readonly workItems: WorkItems;
 }
 
-/** missing: no row, or one that says removed · gone: no object · uncovered: an object that no source wants any more still has a row. */
-export type Difference = 'missing' | 'stale' | 'gone' | 'uncovered';
-
-export interface SweepContext extends Omit<Present, 'removeUncovered'> {
-  readonly wanted: Wanted;
+export interface SweepContext extends CompareContext {
   readonly signal: AbortSignal;
   /** Told of each difference as it is found, before it is known whether it is published. */
   readonly found?: (difference: Difference, ref: ObjectRef) => void;
+  /** Where an earlier run of the same sweep was; `nowMs` and `wanted` are then those of that run. */
+  readonly resume?: SweepCheckpoint | undefined;
+  /** Told now and then; everything up to the checkpoint has been published. */
+  readonly save?: (checkpoint: SweepCheckpoint) => Promise<void>;
 }
 
 export interface SweepReport extends Readonly<Record<Difference, number>> {
@@ -47,21 +46,45 @@ export interface SweepReport extends Readonly<Record<Difference, number>> {
   readonly reason: 'SOURCE_NOT_PROVEN' | 'TOO_MANY' | 'SOURCE_DROPPED' | null;
 }
 
-/** Removals wait for the end of the scan. */
+/** A removal that waits for the end of the scan. */
+interface HeldRemoval {
+  readonly key: string;
+  readonly tier: string;
+  readonly token: string;
+}
+
 interface Held {
-  readonly pairs: Pair[];
+  readonly removals: HeldRemoval[];
   count: number;
 }
 
-/** A publish waits for the stream's disk; so many wait at once. */
-const MOST_OUTSTANDING = 64;
+type Counts = Record<Difference | 'listed' | 'rows' | 'published', number>;
+
+/** Plain values: kept as JSON. */
+export interface SweepCheckpoint {
+  /** The last key that was compared. */
+  readonly after: string;
+  readonly counts: Readonly<Counts>;
+  /** Rows that are not removed: the base of the guard. */
+  readonly present: number;
+  readonly gone: { readonly removals: readonly HeldRemoval[]; readonly count: number };
+  readonly uncovered: { readonly removals: readonly HeldRemoval[]; readonly count: number };
+}
+
+const MOST_AT_ONCE = 64;
+/** Keys between two checkpoints, and of them so many that were published. */
+const SAVE_EVERY = 2_000;
+const SAVE_EVERY_PUBLISHED = 200;
+/** Beyond it (an operator allowed that many) checkpoints would grow too large: the sweep goes on from an earlier one. */
+const MOST_SAVED = 10_000;
 
 /**
  * Rejects with `SOURCE_NOT_PROVEN` before anything is listed where the bucket does not bear the tag that the index knows, and with whatever a port
  * rejects with; a sweep that is repeated at once publishes the same message ids.
  */
 export async function sweep(scope: SweepScope, ports: SweepPorts, ctx: SweepContext): Promise<SweepReport> {
-  const { store, bucket, prefix, dryRun, allowRemovals } = scope;
+  const { store, bucket, prefix, dryRun, allowRemovals, job = 'sweep' } = scope;
+  const { resume } = ctx;
   if (!(await sourceProven(scope, ports))) {
     throw new AppError('SOURCE_NOT_PROVEN', `bucket ${bucket} does not bear the tag that was provisioned for it`, {
       remedy:
@@ -70,32 +93,64 @@ export async function sweep(scope: SweepScope, ports: SweepPorts, ctx: SweepCont
     });
   }
 
-  const counts = { listed: 0, rows: 0, missing: 0, stale: 0, gone: 0, uncovered: 0, published: 0 };
-  const gone: Held = { pairs: [], count: 0 };
-  const uncovered: Held = { pairs: [], count: 0 };
-  let present = 0;
-  const outbox = createOutbox(MOST_OUTSTANDING);
+  const counts: Counts = {
+    listed: 0,
+    rows: 0,
+    missing: 0,
+    stale: 0,
+    gone: 0,
+    uncovered: 0,
+    published: 0,
+    ...resume?.counts,
+  };
+  const gone: Held = { removals: [...(resume?.gone.removals ?? [])], count: resume?.gone.count ?? 0 };
+  const uncovered: Held = { removals: [...(resume?.uncovered.removals ?? [])], count: resume?.uncovered.count ?? 0 };
+  let present = resume?.present ?? 0;
+  let last: string | null = null;
+  const outbox = createOutbox(MOST_AT_ONCE);
 
-  async function publish({ key, object, row }: Pair, difference: Difference): Promise<void> {
+  async function publish({ key, tier, token }: HeldRemoval, difference: Difference): Promise<void> {
     if (dryRun) return;
     const ref = { store, bucket, key };
-    const tier = laneTier(ref, object === null || difference === 'uncovered' ? row : null, ctx.wanted);
-    const messageId = `sweep-${ctx.nowMs}-${refHash(ref)}-${sightToken(object, row?.revision ?? 0, ctx)}`;
+    const messageId = `sweep-${ctx.nowMs}-${refHash(ref)}-${token}`;
     const agreed = difference === 'uncovered' ? ({ removeUncovered: true } as const) : {};
     const item = { v: 1, ref, reason: `sweep: ${difference}`, ...agreed } as const;
-    await outbox.add(() => ports.workItems.publish(tier, 'bulk', 'sweep', item, messageId));
+    await outbox.add(() => ports.workItems.publish(tier, 'bulk', job, item, messageId));
     counts.published += 1;
   }
 
+  function toSend({ key, object, row }: Pair, difference: Difference): HeldRemoval {
+    const ref = { store, bucket, key };
+    const tier = laneTier(ref, object === null || difference === 'uncovered' ? row : null, ctx.wanted);
+    return { key, tier, token: sightToken(object, row?.revision ?? 0, ctx) };
+  }
+
   /** Beyond what could ever go it is enough to know how many. */
-  function hold(held: Held, pair: Pair): void {
+  function hold(held: Held, removal: HeldRemoval): void {
     held.count += 1;
-    if (held.pairs.length < removalBuffer(allowRemovals)) held.pairs.push(pair);
+    if (held.removals.length < removalBuffer(allowRemovals)) held.removals.push(removal);
+  }
+
+  async function save(after: string): Promise<void> {
+    if (ctx.save === undefined || gone.removals.length + uncovered.removals.length > MOST_SAVED) return;
+    await outbox.drain();
+    await ctx.save({ after, counts, present, gone, uncovered });
   }
 
   try {
-    for await (const pair of mergeByKey(ports.objects.list(bucket, prefix), ports.index.rows(store, bucket, prefix))) {
+    const listing = ports.objects.list(bucket, prefix, resume?.after);
+    let sinceSave = 0;
+    let publishedThen = counts.published;
+    for await (const pair of mergeByKey(listing, ports.index.rows(store, bucket, prefix, resume?.after))) {
       ctx.signal.throwIfAborted();
+      // Before the pair is counted: what is saved is whole up to the key before it.
+      sinceSave += 1;
+      if (last !== null && (sinceSave > SAVE_EVERY || counts.published - publishedThen >= SAVE_EVERY_PUBLISHED)) {
+        await save(last);
+        sinceSave = 1;
+        publishedThen = counts.published;
+      }
+      last = pair.key;
       if (pair.object !== null) counts.listed += 1;
       if (pair.row !== null) counts.rows += 1;
       if (pair.row !== null && pair.row.state !== 'removed') present += 1;
@@ -103,18 +158,19 @@ export async function sweep(scope: SweepScope, ports: SweepPorts, ctx: SweepCont
       if (difference === null) continue;
       counts[difference] += 1;
       ctx.found?.(difference, { store, bucket, key: pair.key });
-      if (difference === 'missing' || difference === 'stale') await publish(pair, difference);
+      const send = toSend(pair, difference);
+      if (difference === 'missing' || difference === 'stale') await publish(send, difference);
       // Removed already, only not told: nothing that a guard could still keep.
-      else if (pair.row?.state === 'removed') await publish(pair, difference);
-      else hold(difference === 'gone' ? gone : uncovered, pair);
+      else if (pair.row?.state === 'removed') await publish(send, difference);
+      else hold(difference === 'gone' ? gone : uncovered, send);
     }
 
     // Only a listing with the tag on both its ends proves that what it lacks is gone.
     const proven = await sourceProven(scope, ports);
     const goneMayGo = proven && removalsMayGo(gone.count, present, allowRemovals);
     const uncoveredMayGo = goneMayGo && gone.count + uncovered.count <= allowRemovals;
-    if (goneMayGo) for (const pair of gone.pairs) await publish(pair, 'gone');
-    if (uncoveredMayGo) for (const pair of uncovered.pairs) await publish(pair, 'uncovered');
+    if (goneMayGo) for (const removal of gone.removals) await publish(removal, 'gone');
+    if (uncoveredMayGo) for (const removal of uncovered.removals) await publish(removal, 'uncovered');
     await outbox.drain();
 
     const withheld = (goneMayGo ? 0 : gone.count) + (uncoveredMayGo ? 0 : uncovered.count);
@@ -131,73 +187,4 @@ export async function sweep(scope: SweepScope, ports: SweepPorts, ctx: SweepCont
 async function sourceProven({ store, bucket }: SweepScope, { index, objects }: SweepPorts): Promise<boolean> {
   const sourceId = await index.sourceId(store, bucket);
   return sourceId !== null && sourceId === (await objects.sourceTag(bucket));
-}
-
-/** Null: nothing to do, or none of our business. */
-function differenceOf({ object, row }: Pair, ref: ObjectRef, ctx: SweepContext): Difference | null {
-  const { wanted } = ctx;
-  if (row !== null && row.generation > wanted.generation) return null; // a newer configuration's (I11)
-  if (object === null) return 'gone';
-  const covered = desiredOf(ref, wanted) !== null;
-  if (row === null || row.state === 'removed') return covered ? 'missing' : null;
-  if (!covered) return 'uncovered';
-  const { version } = row;
-  if (
-    object.etag !== version.etag ||
-    object.modifiedAtS !== version.modifiedAtS ||
-    object.sizeBytes !== version.sizeBytes
-  )
-    return 'stale';
-  // The listing agrees with the row as far as it goes; what is wanted of that version may still have changed.
-  const plan = planFor({ ref, row, sighting: { kind: 'present', version }, sourceProven: true }, wanted, {
-    ...ctx,
-    removeUncovered: false,
-  });
-  return plan.kind === 'nothing' ? null : 'stale';
-}
-
-/** `removed`: the row of what is to be removed, which goes where the row was; where that tier is none any more another will do, since a removal needs no volume. */
-function laneTier(ref: ObjectRef, removed: ObjectRow | null, wanted: Wanted): string {
-  if (removed !== null && wanted.sources.some(({ tier }) => tier === removed.tier)) return removed.tier;
-  const tier = desiredOf(ref, wanted)?.tier ?? wanted.sources[0]?.tier ?? removed?.tier;
-  if (tier === undefined)
-    throw new AppError('NO_TIER', `no lane for ${ref.bucket}/${ref.key}`, { disposition: 'fatal' });
-  return tier;
-}
-
-/** The same for the same sight of object, row and wishes. */
-function sightToken(object: ListedObject | null, revision: number, { wanted, decoders }: SweepContext): string {
-  const seen = object === null ? null : [object.etag, object.modifiedAtS, object.sizeBytes];
-  return createHash('sha256')
-    .update(JSON.stringify([seen, revision, wanted.generation, decoders]))
-    .digest('hex')
-    .slice(0, 16);
-}
-
-/** Runs at most `most` sends at once; the first that fails fails every later call. */
-function createOutbox(most: number) {
-  const running = new Set<Promise<void>>();
-  const failures: unknown[] = [];
-
-  function throwIfFailed(): void {
-    if (failures.length > 0) throw failures[0];
-  }
-
-  async function add(send: () => Promise<void>): Promise<void> {
-    throwIfFailed();
-    const one = send()
-      .catch((error: unknown) => void failures.push(error))
-      .finally(() => running.delete(one));
-    running.add(one);
-    if (running.size >= most) await Promise.race(running);
-    throwIfFailed();
-  }
-  async function settled(): Promise<void> {
-    await Promise.all(running);
-  }
-  async function drain(): Promise<void> {
-    await settled();
-    throwIfFailed();
-  }
-  return { add, drain, settled };
 }

@@ -1,5 +1,6 @@
 // The configuration as each outside system's room wants it.
 import type { DatabaseOptions } from '../index/database.ts';
+import type { JobsOptions } from '../jobs/connection.ts';
 import type { Configuration } from '../model/configuration.ts';
 import type { NatsOptions } from '../nats/connect.ts';
 import type { JetStreamOptions } from '../nats/jetstream-config.ts';
@@ -10,6 +11,10 @@ const MIB = 1024 * 1024;
 export function databaseOptions({ database }: Configuration, applicationName: string): DatabaseOptions {
   // A processor with 16 looks under way holds a connection for a millisecond each: a few serve them all.
   return { url: database.url, applicationName, poolSize: 8 };
+}
+
+export function jobsOptions({ database }: Configuration, applicationName: string): JobsOptions {
+  return { url: database.url, applicationName: `${applicationName} jobs` };
 }
 
 export function natsOptions({ nats }: Configuration, name: string): NatsOptions {

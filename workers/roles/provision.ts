@@ -1,6 +1,7 @@
 // `millrace provision`: makes everything that the roles only verify. Idempotent; says what it changed.
 import { hostname } from 'node:os';
 import { provisionIndex } from '../index/provision-index.ts';
+import { provisionJobs } from '../jobs/provision-jobs.ts';
 import { type Configuration, generationContent } from '../model/configuration.ts';
 import { connectNats } from '../nats/connect.ts';
 import { provisionJetStream } from '../nats/provision.ts';
@@ -11,7 +12,7 @@ import type { Log } from '../platform/log.ts';
 import { uuidV7 } from '../platform/uuid-v7.ts';
 import { waitFor } from '../platform/wait-for.ts';
 import { provisionVolume } from '../volumes/provision.ts';
-import { databaseOptions, jetStreamOptions, natsOptions, storeConfig } from './connections.ts';
+import { databaseOptions, jetStreamOptions, jobsOptions, natsOptions, storeConfig } from './connections.ts';
 
 export interface ProvisionRun {
   readonly log: Log;
@@ -48,6 +49,7 @@ export async function provisionIndexAndStreams(
   );
   for (const name of index.migrations) changes.push(`database: migration ${name}`);
   if (index.created) changes.push(`index ${index.indexId}: created`);
+  await provisionJobs(jobsOptions(configuration, 'provision'));
 
   const volumes: { id: string; tier: string; path: string }[] = [];
   for (const { path, tier } of configuration.volumes) {

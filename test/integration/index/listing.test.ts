@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { escapeLiteral } from 'pg';
+import { dueRetries } from '../../../workers/index/due-retries.ts';
 import { afterPrefix, listRows } from '../../../workers/index/listing.ts';
 import { type Database, openDatabase, type Statement, type Value } from '../../../workers/index/database.ts';
 import { compareKeys } from '../../../workers/model/object-ref.ts';
@@ -58,6 +59,25 @@ describe('listing the index', () => {
     assert.deepEqual(await keysOf(''), sorted);
     for (const pageSize of [1, 2, 7, KEYS.length, KEYS.length + 1])
       assert.deepEqual(await keysOf('', pageSize), sorted);
+  });
+
+  test('rows begin behind a key, be it there or not, whatever the page', async () => {
+    const sorted = KEYS.toSorted(compareKeys);
+    const sweep = await made.index.beginSweep();
+    for (const after of ['', 'a', 'a%a', 'k'.repeat(999), '\u{1f600}', '\u{10ffff}x']) {
+      const keys = sorted.filter((key) => compareKeys(key, after) > 0);
+      const rows = await Array.fromAsync(sweep.rows('main', 'photos', '', after));
+      assert.deepEqual(
+        rows.map(({ ref }) => ref.key),
+        keys,
+      );
+      await using db = openDatabase({ url: made.url, poolSize: 1, applicationName: 'test' }, quiet);
+      const paged = await Array.fromAsync(listRows(db, { store: 'main', bucket: 'photos', prefix: 'a', after }, 2));
+      assert.deepEqual(
+        paged.map(({ ref }) => ref.key),
+        keys.filter((key) => key.startsWith('a')),
+      );
+    }
   });
 
   test('a prefix is literal, of any characters', async () => {
@@ -182,6 +202,65 @@ describe('listing the index', () => {
       (await index.owedSweeps()).map(({ bucket }) => bucket),
       ['other'],
     );
+  });
+
+  test('a sweep that goes on after a break pays what was owed before it first began', async () => {
+    const { index } = made;
+    await index.oweSweep('main', 'broken', 'BEFORE');
+    const { startedAtMs } = await index.beginSweep();
+    await index.oweSweep('main', 'broken', 'MEANWHILE');
+    await (await index.beginSweep(startedAtMs)).paySweep('main', 'broken');
+    const owed = (await index.owedSweeps()).filter(({ bucket }) => bucket === 'broken');
+    assert.deepEqual(
+      owed.map(({ reason }) => reason),
+      ['MEANWHILE'],
+    );
+  });
+
+  test('refusals are due by the index’s clock, longest first, each once whatever the page', async () => {
+    await using one = await testIndex(servers.postgres);
+    await one.sql(`INSERT INTO millrace.objects (store, bucket, key, revision, state, etag, modified_at_s, content_type, user_metadata_hash,
+      size_bytes, tier, generation, damaged, committed_at, refusal_code, refusal_message, refusal_basis, refusal_retry_at)
+      SELECT 'main', 'photos', 'k' || n, n, 'refused', 'e', 1, 't', 'u', 1, 'hot', 1, false, now(), 'X', '', 'b',
+        CASE WHEN n <= 25 THEN now() - (n / 3) * interval '1 microsecond' - interval '1 s' WHEN n <= 30 THEN now() + interval '1 h' END
+      FROM generate_series(1, 40) AS n`);
+    await using db = openDatabase({ url: one.url, poolSize: 1, applicationName: 'test' }, quiet);
+    const expected = await one.sql<{ key: string }>(
+      'SELECT key FROM millrace.objects WHERE refusal_retry_at <= now() ORDER BY refusal_retry_at, bucket, key',
+    );
+    for (const pageSize of [1, 2, 7, 500]) {
+      const due = await Array.fromAsync(dueRetries(db, 'main', pageSize));
+      assert.deepEqual(
+        due.map(({ ref }) => ref.key),
+        expected.map(({ key }) => key),
+      );
+    }
+    assert.equal(expected.length, 25);
+    assert.deepEqual(await Array.fromAsync(one.index.dueRetries('other')), []);
+    const plan = await one.sql<{ 'QUERY PLAN': string }>(
+      `EXPLAIN SELECT key FROM millrace.objects WHERE store = 'main' AND refusal_retry_at <= now() AND refusal_retry_at IS NOT NULL
+       ORDER BY refusal_retry_at, bucket, key LIMIT 5`,
+    );
+    assert.match(plan.map((row) => row['QUERY PLAN']).join('\n'), /objects_due/);
+  });
+
+  test('the rate of renders counts the time in which any ran, not the hours between', async () => {
+    await using one = await testIndex(servers.postgres);
+    assert.equal(await one.index.renderRate(), null);
+    const attempt = (startS: number, endS: number, outcome = 'rendered') =>
+      one.sql(
+        `INSERT INTO millrace.attempts (set_id, store, bucket, key, version, host, started_at, ended_at, outcome)
+         VALUES (gen_random_uuid(), 'main', 'photos', 'k', 'v', 'h', now() - $1 * interval '1 s', now() - $2 * interval '1 s', $3)`,
+        [startS, endS, outcome],
+      );
+    await attempt(1_000, 990); // ten seconds, two of them side by side with others
+    await attempt(999, 992);
+    await attempt(992, 988); // till 988: 12 s in all
+    await attempt(100, 92); // 8 s
+    await attempt(90, 10, 'died');
+    const rate = await one.index.renderRate();
+    assert.equal(rate?.renders, 4);
+    assert.ok(Math.abs(rate.perS - 4 / 20) < 1e-3, `${rate.perS}`);
   });
 
   test('withheld removals are flagged until they are none', async () => {

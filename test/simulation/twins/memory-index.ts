@@ -216,7 +216,8 @@ export function createMemoryIndex(now: () => number, fences: Fences = ALL_FENCES
   function sweepFromNow(): Sync<SweepIndex> {
     const startedAtMs = now();
     return {
-      rows: (...where) => [...below(...where)].sort((a, b) => compareKeys(a.ref.key, b.ref.key)),
+      rows: (store, bucket, prefix) =>
+        [...below(store, bucket, prefix)].sort((a, b) => compareKeys(a.ref.key, b.ref.key)),
       count: (...where) => [...below(...where)].length,
       sourceId,
       paySweep(store, bucket) {

@@ -83,11 +83,14 @@ export function fakeDeps(own: Partial<CliDeps> = {}): CliDeps {
   return {
     startProcessor: unasked('startProcessor'),
     startKeeper: unasked('startKeeper'),
+    startPlanner: unasked('startPlanner'),
     runStack: unasked('runStack'),
     provision: unasked('provision'),
     sweep: unasked('sweep'),
     doctor: unasked('doctor'),
     openDesk: unasked('openDesk'),
+    openPassDesk: unasked('openPassDesk'),
+    estimateBackfill: unasked('estimateBackfill'),
     openOperator: unasked('openOperator'),
     ...own,
   };

@@ -6,7 +6,13 @@ import type { WorkItem } from '../../../workers/model/messages.ts';
 import { compareKeys } from '../../../workers/model/object-ref.ts';
 import type { ObjectRow } from '../../../workers/model/object-row.ts';
 import type { ListedObject } from '../../../workers/model/object-version.ts';
-import { sweep, type SweepContext, type SweepPorts, type SweepScope } from '../../../workers/pipeline/sweep.ts';
+import {
+  sweep,
+  type SweepCheckpoint,
+  type SweepContext,
+  type SweepPorts,
+  type SweepScope,
+} from '../../../workers/pipeline/sweep.ts';
 import { AppError, isAppError } from '../../../workers/platform/errors.ts';
 import { refOf, versionOf, wanted } from '../../harness/wanted.ts';
 
@@ -416,5 +422,108 @@ describe('sweep: publishing', () => {
     const ctx = { wanted: wanted(), decoders, nowMs: NOW_MS, signal: aborter.signal, found };
     await assert.rejects(sweep(scope, ports, ctx), /enough/);
     assert.deepEqual(closed.sort(), ['listing', 'rows']);
+  });
+});
+
+describe('sweep: resumed', () => {
+  /** A world that honours `after`, and the checkpoints of a sweep that fails at the given key. */
+  function broken(objects: readonly ListedObject[], rows: readonly ObjectRow[], failAt: string) {
+    const w = world(objects, rows);
+    const saved: string[] = [];
+    let fails = true;
+    const ports: SweepPorts = {
+      ...w.ports,
+      objects: {
+        ...w.ports.objects,
+        async *list(_bucket, _prefix, after) {
+          for (const object of objects) {
+            if (after !== undefined && compareKeys(object.key, after) <= 0) continue;
+            if (fails && object.key === failAt) throw new AppError('STORE_AWAY', 'connection lost');
+            yield object;
+          }
+        },
+      },
+      index: {
+        ...w.ports.index,
+        async *rows(_store, _bucket, _prefix, after) {
+          for (const row of rows) if (after === undefined || compareKeys(row.ref.key, after) > 0) yield row;
+        },
+      },
+    };
+    const run = (over: Partial<SweepScope> = {}) => {
+      const last = saved.at(-1);
+      return sweep({ ...scope, ...over }, ports, {
+        wanted: wanted(),
+        decoders,
+        nowMs: NOW_MS,
+        signal: new AbortController().signal,
+        resume: last === undefined ? undefined : (JSON.parse(last) as SweepCheckpoint),
+        save: async (checkpoint) => void saved.push(JSON.stringify(checkpoint)),
+      });
+    };
+    return { ...w, saved, run, heal: () => (fails = false) };
+  }
+
+  test('it goes on behind the last checkpoint, and in the end says what one run would have said', async () => {
+    const keys = many(9_000);
+    const objects = keys.filter((_, at) => at % 3 !== 0).map((key) => listed(key));
+    const rows = keys.filter((_, at) => at % 3 !== 1).map((key) => rowOf(key));
+    const whole = await world(objects, rows).run();
+    const b = broken(objects, rows, keys[7_000] ?? '');
+    await assert.rejects(b.run(), (error) => isAppError(error, 'STORE_AWAY'));
+    assert.ok(b.saved.length >= 11, 'every 200 that were published');
+    b.heal();
+    assert.deepEqual(await b.run(), whole);
+    const again = new Set(b.published.map(({ messageId }) => messageId));
+    assert.equal(again.size, whole.missing, 'what was published twice is one message');
+  });
+
+  test('removals found before the break are still counted by the guard, and published with it', async () => {
+    const keys = many(5_000);
+    const objects = keys.slice(8).map((key) => listed(key));
+    const rows = keys.map((key) => rowOf(key));
+    const b = broken(objects, rows, keys[4_500] ?? '');
+    await assert.rejects(b.run());
+    assert.deepEqual([b.published, b.saved.length], [[], 2], 'every 2,000 keys');
+    b.heal();
+    const report = await b.run();
+    assert.deepEqual([report.gone, report.published, report.withheld], [8, 8, 0]);
+    assert.deepEqual(
+      b.told(),
+      keys.slice(0, 8).map((key) => `sweep: gone ${key}`),
+    );
+  });
+
+  test('a checkpoint is made only when everything before it is published', async () => {
+    const keys = many(4_500);
+    const b = broken(
+      keys.map((key) => listed(key)),
+      [],
+      'never',
+    );
+    const order: string[] = [];
+    const publish: SweepPorts['workItems']['publish'] = async (...item) => {
+      await b.ports.workItems.publish(...item);
+      order.push(item[3].ref.key);
+    };
+    const counts: number[] = [];
+    await sweep(
+      scope,
+      { ...b.ports, workItems: { publish } },
+      {
+        wanted: wanted(),
+        decoders,
+        nowMs: NOW_MS,
+        signal: new AbortController().signal,
+        save: async ({ after }) => {
+          counts.push(order.length);
+          assert.ok(order.includes(after));
+        },
+      },
+    );
+    assert.deepEqual(
+      counts,
+      Array.from({ length: 22 }, (_, at) => (at + 1) * 200),
+    );
   });
 });
