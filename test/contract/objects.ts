@@ -29,7 +29,7 @@ export interface PutOptions {
 }
 
 /** Keys that some client, encoder or parser has got wrong before. */
-export const AWKWARD_KEYS: readonly string[] = [
+const AWKWARD_KEYS: readonly string[] = [
   'a',
   'a-b',
   'a.b',

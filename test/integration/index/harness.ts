@@ -3,7 +3,7 @@ import { Client } from 'pg';
 import type { OpenIndex } from '../../../workers/index/open-index.ts';
 import { openIndex } from '../../../workers/index/open-index.ts';
 import { provisionIndex } from '../../../workers/index/provision-index.ts';
-import type { Index, SetLedger, SweepIndex } from '../../../workers/pipeline/ports.ts';
+import type { Index, SetLedger } from '../../../workers/pipeline/ports.ts';
 import type { IndexUnderTest } from '../../contract/index.ts';
 import { eventually } from '../../harness/eventually.ts';
 import type { TestPostgres } from '../../harness/servers.ts';
@@ -15,11 +15,6 @@ export interface TestIndex extends IndexUnderTest, AsyncDisposable {
   readonly url: string;
   /** Plain SQL beside the index, on a connection of its own. */
   readonly sql: <R extends object>(text: string, values?: unknown[]) => Promise<R[]>;
-}
-
-/** Fails to compile where the index is not what the pipeline asks for. */
-export function asPorts(index: OpenIndex): { index: Index & SetLedger; beginSweep: () => Promise<SweepIndex> } {
-  return { index, beginSweep: index.beginSweep };
 }
 
 export async function testIndex(postgres: TestPostgres, poolSize = 10): Promise<TestIndex> {
