@@ -109,7 +109,7 @@ async function mountTmpfs(options: string): Promise<({ path: string } & AsyncDis
   return {
     path,
     async [Symbol.asyncDispose]() {
-      execFileSync('umount', [path]);
+      execFileSync('umount', ['--lazy', path]);
       await rm(path, { recursive: true });
     },
   };
@@ -143,6 +143,6 @@ test('I7: another file system that is mounted over the volume while it is writte
     const result = writeSet(job, PICTURE, { written: mountOver });
     await (isRoot ? assert.rejects(result, withCode('WRONG_VOLUME')) : result);
   } finally {
-    if (mounted) execFileSync('umount', [volume.path]);
+    if (mounted) execFileSync('umount', ['--lazy', volume.path]);
   }
 });
