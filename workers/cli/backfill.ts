@@ -4,7 +4,7 @@ import { AppError } from '../platform/errors.ts';
 import type { BackfillEstimate, PassDesk } from './deps.ts';
 import { type ConfigurationOptions, loadConfiguration } from './load-configuration.ts';
 import { commandLog } from './operator.ts';
-import type { Session } from './program.ts';
+import type { Session } from './session.ts';
 import { untilSignal } from './signals.ts';
 
 export interface BackfillOptions {

@@ -2,7 +2,7 @@
 import { configurationSchema, settings } from '../model/configuration.ts';
 import { dumpConfig, redactConfig } from '../platform/config-text.ts';
 import { type ConfigurationOptions, loadConfiguration } from './load-configuration.ts';
-import type { Session } from './program.ts';
+import type { Session } from './session.ts';
 
 export async function showConfiguration(
   { json }: { readonly json: boolean },

@@ -7,7 +7,7 @@ import { withDesk } from './desk.ts';
 import type { Desk } from './deps.ts';
 import type { ConfigurationOptions } from './load-configuration.ts';
 import { printable } from './object-text.ts';
-import type { Session } from './program.ts';
+import type { Session } from './session.ts';
 import { assertSelected, type Change, type Selection, selects } from './selection.ts';
 
 export async function listLetters(

@@ -2,7 +2,7 @@
 import type { Desk } from './deps.ts';
 import { type ConfigurationOptions, loadConfiguration } from './load-configuration.ts';
 import { commandLog } from './operator.ts';
-import type { Session } from './program.ts';
+import type { Session } from './session.ts';
 import { untilSignal } from './signals.ts';
 
 export async function withDesk<T>(

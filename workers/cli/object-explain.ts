@@ -6,7 +6,7 @@ import { AppError } from '../platform/errors.ts';
 import { withDesk } from './desk.ts';
 import type { ConfigurationOptions } from './load-configuration.ts';
 import { bytes, printable } from './object-text.ts';
-import type { Session } from './program.ts';
+import type { Session } from './session.ts';
 import { sinceTime } from './selection.ts';
 
 export interface ExplainCommand {

@@ -6,7 +6,7 @@ import { mergeByKey } from '../pipeline/sweep-merge.ts';
 import { type ConfigurationOptions, loadConfiguration } from './load-configuration.ts';
 import { humanLine } from './object-text.ts';
 import { commandLog, withOperator } from './operator.ts';
-import type { Session } from './program.ts';
+import type { Session } from './session.ts';
 
 export interface ListOptions {
   readonly bucket?: string;

@@ -5,7 +5,7 @@ import { AppError } from '../platform/errors.ts';
 import { type ConfigurationOptions, loadConfiguration } from './load-configuration.ts';
 import { humanView } from './object-text.ts';
 import { commandLog, withOperator } from './operator.ts';
-import type { Session } from './program.ts';
+import type { Session } from './session.ts';
 
 export async function showObject(
   path: string,

@@ -3,7 +3,7 @@ import { AppError } from '../platform/errors.ts';
 import type { ProvisionRequest, SweepRequest, SweptBucket } from './deps.ts';
 import { type ConfigurationOptions, loadConfiguration } from './load-configuration.ts';
 import { commandLog } from './operator.ts';
-import type { Session } from './program.ts';
+import type { Session } from './session.ts';
 import { untilSignal } from './signals.ts';
 
 export async function provision(

@@ -1,7 +1,7 @@
 // The commands about how it goes and what went wrong: `status`, `doctor`, `dead-letter` and `refusal`.
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ConfigurationOptions } from './load-configuration.ts';
-import type { Session } from './program.ts';
+import type { Session } from './session.ts';
 import type { Change } from './selection.ts';
 
 type Done = (code: number) => void;

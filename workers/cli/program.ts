@@ -3,15 +3,9 @@ import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { BACKFILL_STATES, type BackfillState } from '../model/pass.ts';
 import type { ViewState } from '../pipeline/object-view.ts';
-import type { CliDeps, Io, SweepRequest } from './deps.ts';
-import type { Output } from './output.ts';
+import type { SweepRequest } from './deps.ts';
 import { addDesk } from './program-desk.ts';
-
-export interface Session {
-  readonly io: Io;
-  readonly deps: CliDeps;
-  readonly output: Output;
-}
+import type { Session } from './session.ts';
 
 /** Every action ends by calling `done` with the exit code. */
 export function createProgram(session: Session, version: string, done: (code: number) => void): Command {

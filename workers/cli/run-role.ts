@@ -5,7 +5,7 @@ import type { Log } from '../platform/log.ts';
 import type { Io } from './deps.ts';
 import { type ConfigurationOptions, loadConfiguration } from './load-configuration.ts';
 import { roleLog } from './operator.ts';
-import type { Session } from './program.ts';
+import type { Session } from './session.ts';
 import { exitCodeOf } from './signals.ts';
 
 export async function runRole(

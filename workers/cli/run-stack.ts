@@ -3,7 +3,7 @@ import { type ConfigurationOptions, configurationForStack, roleSettings } from '
 import type { StackRequest } from './deps.ts';
 import { chainOf } from '../platform/errors.ts';
 import { createLog } from '../platform/log.ts';
-import type { Session } from './program.ts';
+import type { Session } from './session.ts';
 import { untilSignal } from './signals.ts';
 
 export async function runStack(

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { PoolSample } from '../model/pool-status.ts';
 import { withDesk } from './desk.ts';
 import type { ConfigurationOptions } from './load-configuration.ts';
-import type { Session } from './program.ts';
+import type { Session } from './session.ts';
 import { statusText } from './status-text.ts';
 
 export interface StatusCommand {

@@ -1,7 +1,6 @@
 // Why a child ended before it was ready: what its log says, as one coded error that names the remedy.
 import { open } from 'node:fs/promises';
 import { AppError } from '../platform/errors.ts';
-import type { ChildExit, ChildOptions } from './child.ts';
 import { diskFull, unusable } from './folder.ts';
 import { portInUse } from './ports.ts';
 
@@ -10,8 +9,8 @@ const TAIL_LINES = 12;
 
 /** `fromByte`: where this start of the child begins in its log. */
 export async function earlyExit(
-  { name, folder, port }: ChildOptions,
-  exit: ChildExit,
+  { name, folder, port }: { readonly name: string; readonly folder: string; readonly port?: number },
+  exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null },
   logFile: string,
   fromByte: number,
 ): Promise<AppError> {
