@@ -1,18 +1,8 @@
 // A child that can be started again with the same port and data: what tests of faults, and the local stack, need of a server.
-import type { Child, ChildExit } from './child.ts';
+import type { Child } from './child.ts';
 
-export interface Server extends AsyncDisposable {
-  /** Of the process that runs now. */
-  readonly pid: number;
-  readonly isRunning: boolean;
-  readonly logFile: string;
-  /** Of the process that runs now. */
-  readonly exited: Promise<ChildExit>;
-  /** As Child.stop(). */
-  stop(signal?: NodeJS.Signals): Promise<void>;
-  kill9(): Promise<void>;
-  pause(): void;
-  resume(): void;
+/** What a Child says is of the process that runs now. */
+export interface Server extends Child {
   /** Stops it if it runs, and starts it with the same settings; resolves when it is ready. */
   restart(): Promise<void>;
 }

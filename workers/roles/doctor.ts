@@ -1,8 +1,7 @@
 // Looks at each hop between an upload and its renditions, in their order, and at last sends an object through. Wiring.
 import type { DoctorRequest, Run } from '../cli/deps.ts';
-import { contentHash } from '../index/generations.ts';
 import { type OpenIndex, openIndex } from '../index/open-index.ts';
-import { type Configuration, generationContent } from '../model/configuration.ts';
+import { type Configuration } from '../model/configuration.ts';
 import type { Finding } from '../model/finding.ts';
 import type { ObjectRef } from '../model/object-ref.ts';
 import { verifyJetStream } from '../nats/provision.ts';
@@ -16,6 +15,7 @@ import { uuidV7 } from '../platform/uuid-v7.ts';
 import { databaseOptions, jetStreamOptions, storeConfig } from './connections.ts';
 import type { ProcessorHooks } from './processor-hooks.ts';
 import { connectDesk, deskOver, samplePool } from './desk.ts';
+import { generationHash } from './generation.ts';
 
 /** One green pixel. */
 const PROBE = Buffer.from(
@@ -70,7 +70,7 @@ export async function* doctor(
 async function verify(index: OpenIndex, configuration: Configuration): Promise<void> {
   await index.verifyIndex();
   const registered = await index.currentGeneration();
-  if (registered?.contentHash === contentHash(JSON.parse(generationContent(configuration)))) return;
+  if (registered?.contentHash === generationHash(configuration)) return;
   throw new AppError('CONFIG_OUTDATED', 'this configuration is not the registered one');
 }
 

@@ -17,7 +17,7 @@ import { createTurns } from './turns.ts';
 
 export interface MessageHandlerDeps {
   readonly ports: Ports;
-  readonly generation: GenerationWatch;
+  readonly generation: Pick<GenerationWatch, 'wanted'>;
   readonly indexId: string;
   readonly host: string;
   readonly leaseMs: number;

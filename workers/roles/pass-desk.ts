@@ -1,16 +1,16 @@
 // What a command may do with passes: start, list, pause, resume, cancel; and count beforehand what a backfill would do.
 import { decoderVersions } from '../imaging/decoders.ts';
 import type { BackfillEstimate, PassDesk, Run } from '../cli/deps.ts';
-import { contentHash } from '../index/generations.ts';
 import { openIndex } from '../index/open-index.ts';
 import { openPasses } from '../jobs/passes.ts';
-import { type Configuration, generationContent, wantedOf } from '../model/configuration.ts';
+import { type Configuration, wantedOf } from '../model/configuration.ts';
 import type { BackfillRequest } from '../model/pass.ts';
 import { connectNats } from '../nats/connect.ts';
 import { outstandingItems, purgeItems } from '../nats/planned-items.ts';
 import { openObjects } from '../objects/open-objects.ts';
 import { backfill } from '../pipeline/backfill.ts';
 import { databaseOptions, jobsOptions, natsOptions, storeConfig } from './connections.ts';
+import { generationHash } from './generation.ts';
 
 /** Rejects as `openPasses` of the jobs does. */
 export async function openPassDesk(configuration: Configuration, { log, signal }: Run): Promise<PassDesk> {
@@ -42,7 +42,7 @@ export async function estimateBackfill(
   await index.verifyIndex();
   using objects = openObjects(storeConfig(configuration));
   const newest = await index.currentGeneration();
-  const isRegistered = newest?.contentHash === contentHash(JSON.parse(generationContent(configuration)));
+  const isRegistered = newest?.contentHash === generationHash(configuration);
   const generation = (newest?.number ?? 0) + (isRegistered ? 0 : 1);
   const { rows } = await index.beginSweep();
   const counts = await backfill(

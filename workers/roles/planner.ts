@@ -1,25 +1,22 @@
 // The planner: runs sweeps that are owed, due or asked for, backfills, and retries whose time has come. It plans; processors do. Wiring.
 import { decoderVersions } from '../imaging/decoders.ts';
-import { contentHash } from '../index/generations.ts';
 import { openIndex } from '../index/open-index.ts';
 import { startPassWorker } from '../jobs/pass-worker.ts';
 import { openPasses } from '../jobs/passes.ts';
 import { startTicks } from '../jobs/ticks.ts';
-import { type Configuration, generationContent, wantedOf } from '../model/configuration.ts';
+import type { Configuration } from '../model/configuration.ts';
 import { connectNats } from '../nats/connect.ts';
 import { outstandingItems, purgeItems } from '../nats/planned-items.ts';
 import { verifyJetStream } from '../nats/provision.ts';
 import { createWorkItems } from '../nats/work-items.ts';
 import { openObjects } from '../objects/open-objects.ts';
 import { publishDueRetries } from '../pipeline/due-retries.ts';
-import { createGenerationWatch } from '../pipeline/generation-watch.ts';
-import { codeOf } from '../platform/errors.ts';
-import { every } from '../platform/every.ts';
 import { type Role, runPhases } from '../platform/lifecycle.ts';
 import type { Log } from '../platform/log.ts';
 import { waitFor } from '../platform/wait-for.ts';
 import { databaseOptions, jetStreamOptions, jobsOptions, natsOptions, storeConfig } from './connections.ts';
 import { createPassRun } from './run-pass.ts';
+import { watchGeneration } from './generation.ts';
 
 /** For tests, which cannot wait as long. */
 export interface PlannerHooks {
@@ -29,7 +26,6 @@ export interface PlannerHooks {
   readonly ackWaitMs?: number;
 }
 
-const GENERATION_LOOK_MS = 5_000;
 /** Of one job: what is planned far ahead is stale before it is done, and what is cancelled has to be taken back. */
 const MOST_OUTSTANDING = 1_000;
 const PAUSE_MS = 500;
@@ -54,22 +50,7 @@ export async function startPlanner(
   const objects = opened.use(openObjects(storeConfig(configuration)));
   const workItems = createWorkItems(nats);
 
-  const generation = createGenerationWatch({
-    current: () => index.currentGeneration(),
-    contentHash: contentHash(JSON.parse(generationContent(configuration))),
-    wantedAt: (number) => wantedOf(configuration, number),
-    log,
-  });
-  await waitFor('generation', () => generation.look(), log, signal);
-  opened.use(
-    every(GENERATION_LOOK_MS, async () => {
-      try {
-        await generation.look();
-      } catch (err) {
-        log.warn({ err, code: codeOf(err) }, 'generation not looked at: what was known stays');
-      }
-    }),
-  );
+  const generation = opened.use(await watchGeneration(configuration, index, { log, signal }));
 
   const jobs = jobsOptions(configuration, `planner ${host}`);
   const passes = opened.use(await waitFor('planned jobs', () => openPasses(jobs, log), log, signal));

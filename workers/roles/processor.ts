@@ -1,8 +1,7 @@
 // The processor: pulls changes, removals and planned work, and has each object brought to its desired state. Wiring, nothing else.
-import { contentHash } from '../index/generations.ts';
 import { openIndex } from '../index/open-index.ts';
 import { createRenderers } from '../imaging/renderers.ts';
-import { type Configuration, generationContent, wantedOf } from '../model/configuration.ts';
+import type { Configuration } from '../model/configuration.ts';
 import type { ProcessorReport } from '../model/pool-status.ts';
 import { CONSUMERS, type Lane, plannedConsumer, STREAMS } from '../model/subjects.ts';
 import { connectNats } from '../nats/connect.ts';
@@ -16,9 +15,7 @@ import { verifyJetStream } from '../nats/provision.ts';
 import { watchVolumes } from '../nats/volume-watch.ts';
 import { createWorkItems } from '../nats/work-items.ts';
 import { openObjects } from '../objects/open-objects.ts';
-import { createGenerationWatch } from '../pipeline/generation-watch.ts';
 import type { Ports } from '../pipeline/ports.ts';
-import { every } from '../platform/every.ts';
 import { type Role, runPhases } from '../platform/lifecycle.ts';
 import type { Log } from '../platform/log.ts';
 import { waitFor } from '../platform/wait-for.ts';
@@ -26,8 +23,7 @@ import { createMessageHandler } from './message-handler.ts';
 import { databaseOptions, jetStreamOptions, natsOptions, storeConfig } from './connections.ts';
 import { createPending } from './pending.ts';
 import type { ProcessorHooks } from './processor-hooks.ts';
-
-const GENERATION_LOOK_MS = 5_000;
+import { watchGeneration } from './generation.ts';
 
 /** Resolves when it pulls; waits for servers that are away. Rejects where something is missing that only `provision` makes. */
 export async function startProcessor(
@@ -51,13 +47,9 @@ export async function startProcessor(
   const objects = opened.use(openObjects(storeConfig(configuration)));
   const volumes = opened.use(await watchVolumes(nats, { host, indexId }, log));
 
-  const generation = createGenerationWatch({
-    current: () => index.currentGeneration(),
-    contentHash: contentHash(JSON.parse(generationContent(configuration))),
-    wantedAt: (number) => wantedOf(configuration, number),
-    log,
-  });
-  await waitFor('generation', () => generation.look(), log, signal);
+  const loops: PullLoop[] = [];
+  const wakeAll = () => loops.forEach((loop) => loop.wake());
+  const generation = opened.use(await watchGeneration(configuration, index, { log, signal, changed: wakeAll }));
 
   const pending = createPending();
   const renderers = opened.use(
@@ -80,7 +72,6 @@ export async function startProcessor(
   };
   const handlerFor = createMessageHandler({ ports, generation, indexId, host, leaseMs: processor.leaseMs, log, hooks });
   const deadLetters = createDeadLetters(nats, { host });
-  const loops: PullLoop[] = [];
 
   /** So many that each renderer has its next message looked at and waiting, and no more: what waits here could run elsewhere. */
   const looks = Math.min(processor.lookSlots, 2 * renderers.size);
@@ -120,17 +111,7 @@ export async function startProcessor(
     pull(STREAMS.planned, plannedConsumer(tier, 'bulk'), 'bulk', tier, isOpen);
   }
   loops.push(opened.use(startExhausted(nats, { deadLetters, log })));
-  const wakeAll = () => loops.forEach((loop) => loop.wake());
   opened.use(volumes.onChange(wakeAll));
-  opened.use(
-    every(GENERATION_LOOK_MS, async () => {
-      try {
-        if (await generation.look()) wakeAll();
-      } catch (err) {
-        log.warn({ err }, 'generation not looked at: what was known stays');
-      }
-    }),
-  );
 
   const startedMs = performance.now();
   opened.use(answerRollCall(nats, report, log));

@@ -1,9 +1,8 @@
 // `millrace sweep`: one pass over buckets and index. Wiring, nothing else.
 import { decoderVersions } from '../imaging/decoders.ts';
-import { contentHash } from '../index/generations.ts';
 import { openIndex } from '../index/open-index.ts';
 import type { SweepRequest, SweptBucket } from '../cli/deps.ts';
-import { type Configuration, generationContent, wantedOf } from '../model/configuration.ts';
+import { type Configuration, wantedOf } from '../model/configuration.ts';
 import { connectNats } from '../nats/connect.ts';
 import { createWorkItems } from '../nats/work-items.ts';
 import { openObjects } from '../objects/open-objects.ts';
@@ -11,6 +10,7 @@ import { sweep as sweepBucket } from '../pipeline/sweep.ts';
 import { AppError } from '../platform/errors.ts';
 import type { ProvisionRun } from './provision.ts';
 import { databaseOptions, natsOptions, storeConfig } from './connections.ts';
+import { generationHash } from './generation.ts';
 
 /** Rejects with `CONFIG_OUTDATED` where the configuration is not the registered one, else as `sweep` of the pipeline does. */
 export async function sweep(
@@ -23,7 +23,7 @@ export async function sweep(
   await using nats = await connectNats(natsOptions(configuration, 'sweep'), log, signal);
   using objects = openObjects(storeConfig(configuration));
   const newest = await index.currentGeneration();
-  if (newest?.contentHash !== contentHash(JSON.parse(generationContent(configuration)))) {
+  if (newest?.contentHash !== generationHash(configuration)) {
     throw new AppError('CONFIG_OUTDATED', 'this configuration is not the registered one', {
       remedy: 'Run millrace provision with it, or use the file that is in force.',
     });
